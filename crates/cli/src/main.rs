@@ -1,0 +1,2 @@
+//! `attune`, the command line.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Set-up, demo, test, bench and size.
+fn main() {}
