@@ -1,0 +1,141 @@
+//! `cargo xtask bench`: ours beside the peer's. The measuring is in `tests/bench`, training is measured here.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    build,
+    context::{Surfaces, Workspace, run},
+    setup::{self, Need},
+};
+
+/// The benchmarks there are.
+pub(crate) const NAMES: [&str; 3] = ["rank", "worker", "train"];
+/// Rows of the timed run, and of the run whose memory is held against it.
+const ROWS: [u64; 2] = [1_000_000, 4_000_000];
+const SEED: &str = "1";
+
+/// Runs the named benchmarks, or all. With `json`, standard output is one object with a member for each.
+pub(crate) fn bench(ws: &Workspace, names: &[String], json: bool) -> Result<()> {
+    let wants = |name: &str| names.is_empty() || names.iter().any(|n| n == name);
+    for name in ["rank", "worker"].into_iter().filter(|name| wants(name)) {
+        if !ws.root.join(script(name)).is_file() {
+            bail!("{} is not there yet: nothing measures {name}", script(name));
+        }
+    }
+    if wants("rank") || wants("worker") {
+        setup::ensure(ws, &[Need::Browser, Need::Worker, Need::Chromium], false)?;
+    }
+    build::native(ws, true)?;
+    let mut answer = Map::new();
+    if wants("rank") {
+        build::browser(ws, true)?;
+        answer.insert("rank".into(), scripted(ws, "rank", json)?);
+    }
+    if wants("worker") {
+        build::browser(ws, true)?;
+        build::www(ws, true)?;
+        build::worker(ws, true)?;
+        answer.insert("worker".into(), scripted(ws, "worker", json)?);
+    }
+    if wants("train") {
+        answer.insert("train".into(), train(ws)?);
+        if !json {
+            println!("train {}", answer["train"]);
+        }
+    }
+    if json {
+        println!("{}", Value::Object(answer));
+    }
+    Ok(())
+}
+
+fn script(name: &str) -> String {
+    format!("tests/bench/{name}.mjs")
+}
+
+/// With `json`, a script's last line is its answer; without, it talks to the reader.
+fn scripted(ws: &Workspace, name: &str, json: bool) -> Result<Value> {
+    let mut node = ws.node(&Surfaces { ship: true, native: "release" });
+    node.arg(script(name));
+    if !json {
+        let status = node.status().context("node could not be started")?;
+        if !status.success() {
+            bail!("{} ended with {status}", script(name));
+        }
+        return Ok(Value::Null);
+    }
+    let done = node.arg("--json").stderr(Stdio::inherit()).output().context("node could not be started")?;
+    let said = String::from_utf8_lossy(&done.stdout);
+    if !done.status.success() {
+        bail!("{} ended with {}: {}", script(name), done.status, said.trim());
+    }
+    let last = said.lines().last().with_context(|| format!("{} said nothing", script(name)))?;
+    serde_json::from_str(last).with_context(|| format!("the last line of {}", script(name)))
+}
+
+fn train(ws: &Workspace) -> Result<Value> {
+    let attune = ws.target.join("release/attune");
+    let mut runs = Vec::new();
+    for rows in ROWS {
+        let data = simulated(ws, &attune, rows)?;
+        let bundle = ws.cache.join(format!("bench/trained-{rows}.attune"));
+        eprintln!("▸ attune train on {rows} simulated impressions");
+        let mut command = ws.command(&attune);
+        command.args(["train", "--seed", SEED, "--json", "--data"]).arg(&data).arg("--out").arg(&bundle);
+        let (took, peak) = measured(&mut command)?;
+        eprintln!("  {:.1} min, at most {:.0} MiB", took.as_secs_f64() / 60.0, peak as f64 / 1024.0);
+        runs.push(json!({ "rows": rows, "seconds": took.as_secs_f64(), "peak_kib": peak, "bundle": bundle }));
+    }
+    let peak = |run: &Value| run["peak_kib"].as_f64().unwrap_or(f64::NAN);
+    let growth = peak(&runs[1]) / peak(&runs[0]);
+    Ok(json!({ "runs": runs, "memory_growth": growth }))
+}
+
+/// A simulated log in the cache, made once for each build of `attune` (by its size and time).
+fn simulated(ws: &Workspace, attune: &Path, rows: u64) -> Result<PathBuf> {
+    let data = ws.cache.join(format!("bench/simulated-{rows}"));
+    let meta = fs::metadata(attune).context("the command line is not built")?;
+    let mark = format!("{} {:?}", meta.len(), meta.modified()?);
+    let marker = data.with_extension("made-by");
+    if fs::read_to_string(&marker).is_ok_and(|m| m == mark) {
+        return Ok(data);
+    }
+    let _ = fs::remove_dir_all(&data);
+    fs::create_dir_all(data.parent().context("no folder")?)?;
+    eprintln!("▸ attune simulate, {rows} rows");
+    run(ws
+        .command(attune)
+        .args(["simulate", "--seed", SEED, "--rows", &rows.to_string(), "--out"])
+        .arg(&data))?;
+    fs::write(marker, mark)?;
+    Ok(data)
+}
+
+/// Time and the highest resident memory (KiB), read from the kernel's own high-water mark ten times a second.
+fn measured(command: &mut Command) -> Result<(Duration, u64)> {
+    let start = Instant::now();
+    let mut child = command.stdout(std::io::stderr()).spawn()?;
+    let status_file = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    loop {
+        let status = fs::read_to_string(&status_file).unwrap_or_default();
+        let mark = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let mark = mark.and_then(|m| m.split_whitespace().next()?.parse().ok());
+        peak = peak.max(mark.unwrap_or(0));
+        if let Some(status) = child.try_wait()? {
+            if !status.success() {
+                bail!("{} ended with {status}", command.get_program().to_string_lossy());
+            }
+            return Ok((start.elapsed(), peak));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,210 @@
+//! The surfaces: cargo, wasm-bindgen, wasm-opt and esbuild in order. Cargo knows what is up to date; what comes
+//! after it runs again only when its inputs changed (a stamp beside the output).
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    context::{Surfaces, WASM, Workspace, hex, output, run},
+    toolchain::Toolchain,
+    versions,
+};
+
+/// The script of `crates/browser` that bundles its JavaScript: `build.mjs OUT BINDGEN_DIR`.
+const BUNDLE: &str = "crates/browser/js/build.mjs";
+/// What rustc emits for this target, and simd128. Named one by one, so that a newer wasm-opt adds nothing.
+const WASM_FEATURES: [&str; 8] = [
+    "--enable-simd",
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-mutable-globals",
+    "--enable-multivalue",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+fn profile(ship: bool) -> &'static str {
+    if ship { "ship" } else { "release" }
+}
+
+/// The npm package, as a folder and as it is after packing.
+pub(crate) fn browser(ws: &Workspace, ship: bool) -> Result<()> {
+    let script = ws.root.join(BUNDLE);
+    if !script.is_file() {
+        bail!("{BUNDLE} is not there yet: nothing bundles the browser's JavaScript");
+    }
+    let toolchain = Toolchain::choose(ws)?;
+    let package =
+        ["build", "--package", "attune-browser", "--lib", "--target", WASM, "--profile", profile(ship)];
+    run(toolchain.cargo(ws).args(package))?;
+    let wasm = ws.target_wasm.join(WASM).join(profile(ship)).join("attune_browser.wasm");
+    let out = ws.npm(ship);
+    let mut inputs = vec![wasm.clone()];
+    files_under(&ws.root.join("crates/browser/js"), &mut inputs)?;
+    let stamp = Stamp::of(&inputs, &out)?;
+    if stamp.fresh() {
+        return Ok(());
+    }
+    let bindgen = ws.build.join(if ship { "bindgen-ship" } else { "bindgen" });
+    clear(&bindgen)?;
+    eprintln!("  wasm-bindgen");
+    run(ws.command(ws.wasm_bindgen()).args(["--target", "web", "--out-dir"]).arg(&bindgen).arg(&wasm))?;
+    optimise(ws, &bindgen.join("attune_browser_bg.wasm"), if ship { "-Oz" } else { "-O1" })?;
+    clear(&out)?;
+    eprintln!("  {BUNDLE}");
+    let surfaces = Surfaces { ship, native: "debug" };
+    run(ws.node(&surfaces).arg(&script).arg(&out).arg(&bindgen))?;
+    pack(ws, &out, &ws.npm_packed(ship))?;
+    stamp.write()
+}
+
+/// `npm pack`, then unpacked: files missing from `package.json` are missing here too.
+fn pack(ws: &Workspace, package: &Path, unpacked: &Path) -> Result<()> {
+    let beside = package.parent().context("the package has no parent folder")?;
+    let quiet = ["--pack-destination", ".", "--ignore-scripts", "--loglevel", "error"];
+    let said = output(ws.command("npm").arg("pack").arg(package).args(quiet).current_dir(beside))?;
+    let archive = said.lines().last().context("npm pack named no file")?;
+    let _ = fs::remove_dir_all(unpacked);
+    // Every npm archive holds one folder named `package`.
+    run(ws.command("tar").args(["-xzf", archive]).current_dir(beside))
+}
+
+/// What workerd runs: `index.js` and `index_bg.wasm`.
+pub(crate) fn worker(ws: &Workspace, ship: bool) -> Result<()> {
+    let toolchain = Toolchain::choose(ws)?;
+    let configure = |command: &mut std::process::Command| {
+        // worker-build sets it; set here too, so that its build finds this one fresh.
+        command.env("WASM_BINDGEN_USE_JS_SYS", "1");
+        // A Worker has 64 MiB of room and 10 ms of time.
+        command.env("CARGO_PROFILE_SHIP_OPT_LEVEL", "3");
+    };
+    let mut cargo = toolchain.cargo(ws);
+    configure(&mut cargo);
+    run(cargo
+        .args(["build", "--lib", "--target", WASM, "--profile", profile(ship)])
+        .current_dir(worker_crate(ws)))?;
+    let wasm = ws.target_wasm.join(WASM).join(profile(ship)).join("attune_worker.wasm");
+    let out = ws.worker(ship);
+    let stamp = Stamp::of(&[wasm], &out)?;
+    if !stamp.fresh() {
+        clear(&out)?;
+        let mut command = ws.command(ws.tool("worker-build", versions::WORKER_BUILD, "worker-build"));
+        toolchain.apply(ws, &mut command);
+        configure(&mut command);
+        // wasm-opt runs below, with the features that worker-build does not know of.
+        command
+            .args(["--profile", profile(ship), "--no-opt", "--out-dir"])
+            .arg(&out)
+            .current_dir(worker_crate(ws));
+        command.env("WASM_BINDGEN_BIN", ws.wasm_bindgen()).env("WASM_OPT_BIN", ws.npm_bin("wasm-opt"));
+        run(command.env("ESBUILD_BIN", ws.npm_bin("esbuild")))?;
+        optimise(ws, &out.join("index_bg.wasm"), if ship { "-O3" } else { "-O1" })?;
+        stamp.write()?;
+    }
+    link(&out, &worker_crate(ws).join("build"))
+}
+
+fn worker_crate(ws: &Workspace) -> PathBuf {
+    ws.root.join("crates/worker")
+}
+
+/// The command line, in `debug` or `release`.
+pub(crate) fn native(ws: &Workspace, release: bool) -> Result<()> {
+    let mut command = ws.cargo();
+    command.args(["build", "--package", "attune-cli"]);
+    if release {
+        command.arg("--release");
+    }
+    run(&mut command)
+}
+
+/// The storefront, bundled by `node www/build.mjs OUT`.
+pub(crate) fn www(ws: &Workspace, ship: bool) -> Result<()> {
+    let script = ws.root.join("www/build.mjs");
+    if !script.is_file() {
+        bail!("www/build.mjs is not there yet: nothing builds the storefront");
+    }
+    let out = ws.build.join("www");
+    fs::create_dir_all(&out)?;
+    run(ws.node(&Surfaces { ship, native: "release" }).arg(script).arg(out))
+}
+
+fn optimise(ws: &Workspace, wasm: &Path, level: &str) -> Result<()> {
+    eprintln!("  wasm-opt {level}");
+    let small = wasm.with_extension("opt");
+    run(ws.command(ws.npm_bin("wasm-opt")).arg(level).args(WASM_FEATURES).arg(wasm).arg("-o").arg(&small))?;
+    fs::rename(&small, wasm)?;
+    Ok(())
+}
+
+/// The hash of what an output was made from, kept beside it.
+struct Stamp {
+    file: PathBuf,
+    hash: String,
+}
+
+impl Stamp {
+    fn of(inputs: &[PathBuf], out: &Path) -> Result<Self> {
+        let mut hash = Sha256::new();
+        hash.update(versions::WASM_BINDGEN);
+        hash.update(versions::WORKER_BUILD);
+        hash.update(include_bytes!("build.rs"));
+        for file in inputs {
+            hash.update(file.to_string_lossy().as_bytes());
+            hash.update(Sha256::digest(fs::read(file).with_context(|| file.display().to_string())?));
+        }
+        let mut file = out.as_os_str().to_owned();
+        file.push(".stamp");
+        Ok(Self { file: file.into(), hash: hex(&hash.finalize()) })
+    }
+
+    fn fresh(&self) -> bool {
+        fs::read_to_string(&self.file).is_ok_and(|hash| hash == self.hash)
+    }
+
+    fn write(&self) -> Result<()> {
+        Ok(fs::write(&self.file, &self.hash)?)
+    }
+}
+
+fn clear(folder: &Path) -> Result<()> {
+    let mut stamp = folder.as_os_str().to_owned();
+    stamp.push(".stamp");
+    let _ = fs::remove_file(PathBuf::from(stamp));
+    let _ = fs::remove_dir_all(folder);
+    Ok(fs::create_dir_all(folder)?)
+}
+
+/// All files of a folder in the order of their names.
+pub(crate) fn files_under(folder: &Path, into: &mut Vec<PathBuf>) -> Result<()> {
+    let mut entries = fs::read_dir(folder)
+        .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
+        .with_context(|| folder.display().to_string())?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        if entry.file_type()?.is_dir() {
+            files_under(&entry.path(), into)?;
+        } else {
+            into.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn link(to: &Path, at: &Path) -> Result<()> {
+    if fs::read_link(at).ok().as_deref() == Some(to) {
+        return Ok(());
+    }
+    if at.is_symlink() {
+        fs::remove_file(at)?;
+    } else if at.is_dir() {
+        fs::remove_dir_all(at)?;
+    }
+    Ok(std::os::unix::fs::symlink(to, at)?)
+}

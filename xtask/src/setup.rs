@@ -1,0 +1,200 @@
+//! Installs what is missing, says what it does, and does nothing when all is there.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{
+    context::{Workspace, chromium, output, run, which},
+    steps::minutes,
+    toolchain::Toolchain,
+    versions,
+};
+
+/// What a task cannot do without.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// A Rust with a wasm library, wasm-bindgen and the npm tools.
+    Browser,
+    /// The same and worker-build.
+    Worker,
+    Npm,
+    Chromium,
+    Nextest,
+}
+
+/// Everything.
+pub(crate) const ALL: [Need; 5] = [Need::Browser, Need::Worker, Need::Npm, Need::Chromium, Need::Nextest];
+
+/// Installs what `needs` lacks. With `talk`, names what was there too.
+///
+/// # Errors
+/// Names the missing piece and the command that mends it.
+pub(crate) fn ensure(ws: &Workspace, needs: &[Need], talk: bool) -> Result<()> {
+    let has = |need| needs.contains(&need);
+    let part = |name: &str, work: &dyn Fn() -> Result<Found>| -> Result<()> {
+        let start = Instant::now();
+        let found = work().with_context(|| format!("set-up of {name}"))?;
+        match found {
+            Found::There(place) if talk => eprintln!("✓ {name}: {place}"),
+            Found::There(_) => {}
+            Found::Installed => eprintln!("✓ {name}: installed, {}", minutes(start.elapsed())),
+        }
+        Ok(())
+    };
+    let wasm = has(Need::Browser) || has(Need::Worker);
+    if wasm || has(Need::Npm) || has(Need::Chromium) {
+        part("node", &|| node(ws))?;
+        part("npm tools", &|| npm(ws))?;
+    }
+    if wasm {
+        part("wasm target", &|| Ok(Found::There(Toolchain::choose(ws)?.describe())))?;
+        part("wasm-bindgen", &|| {
+            locked_version(ws)?;
+            // Its lock is behind its own dependencies: without --locked.
+            cargo_tool(ws, "wasm-bindgen", "wasm-bindgen-cli", versions::WASM_BINDGEN, "wasm-bindgen", false)
+        })?;
+    }
+    if has(Need::Worker) {
+        let version = versions::WORKER_BUILD;
+        part("worker-build", &|| {
+            cargo_tool(ws, "worker-build", "worker-build", version, "worker-build", true)
+        })?;
+    }
+    if has(Need::Chromium) {
+        part("chromium", &|| match chromium() {
+            Some(file) if file.is_file() => Ok(Found::There(file.display().to_string())),
+            Some(file) => bail!("CHROMIUM names {}, which is not there", file.display()),
+            None => apt_install(&["chromium"]).map(|()| Found::Installed),
+        })?;
+    }
+    if has(Need::Nextest) {
+        part("cargo-nextest", &|| match which("cargo-nextest") {
+            Some(file) => Ok(Found::There(file.display().to_string())),
+            None => {
+                let version = versions::NEXTEST;
+                cargo_tool(ws, "cargo-nextest", "cargo-nextest", version, "cargo-nextest", true)
+            }
+        })?;
+    }
+    Ok(())
+}
+
+enum Found {
+    There(String),
+    Installed,
+}
+
+/// `cargo-nextest` on PATH, else the one installed here.
+pub(crate) fn nextest(ws: &Workspace) -> PathBuf {
+    which("cargo-nextest").unwrap_or_else(|| ws.tool("cargo-nextest", versions::NEXTEST, "cargo-nextest"))
+}
+
+fn node(ws: &Workspace) -> Result<Found> {
+    let mend = format!("install Node.js {} or newer (https://nodejs.org)", versions::NODE_MAJOR);
+    let version = output(ws.command("node").arg("--version")).with_context(|| mend.clone())?;
+    let major = version.trim_start_matches('v').split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+    if major < versions::NODE_MAJOR {
+        bail!("node is {version}: {mend}");
+    }
+    Ok(Found::There(version))
+}
+
+fn npm(ws: &Workspace) -> Result<Found> {
+    let folder = ws.npm_tools()?;
+    let link = ws.root.join("node_modules");
+    let inside = folder.join("node_modules");
+    let there = inside.is_dir();
+    if !there {
+        let partial = folder.with_extension("partial");
+        let _ = fs::remove_dir_all(&partial);
+        fs::create_dir_all(&partial)?;
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(ws.root.join("tests").join(file), partial.join(file))?;
+        }
+        let mend = "npm is needed to install tests/package.json (it comes with Node.js: https://nodejs.org)";
+        // Every binary comes as a package of its own: no install script has to run.
+        let quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--omit-lockfile-registry-resolved=true"];
+        run(ws.command("npm").arg("ci").args(quiet).current_dir(&partial)).context(mend)?;
+        let _ = fs::remove_dir_all(&folder);
+        fs::rename(&partial, &folder)?;
+    }
+    if fs::read_link(&link).ok().as_deref() != Some(inside.as_path()) {
+        if link.is_symlink() {
+            fs::remove_file(&link)?;
+        } else if link.exists() {
+            bail!(
+                "{0} is in the way of a link to {1}; mend it with: rm -r {0}",
+                link.display(),
+                inside.display()
+            );
+        }
+        std::os::unix::fs::symlink(&inside, &link)?;
+    }
+    Ok(if there { Found::There(folder.display().to_string()) } else { Found::Installed })
+}
+
+fn cargo_tool(
+    ws: &Workspace,
+    folder: &str,
+    package: &str,
+    version: &str,
+    binary: &str,
+    locked: bool,
+) -> Result<Found> {
+    let file = ws.tool(folder, version, binary);
+    if file.is_file() {
+        return Ok(Found::There(file.display().to_string()));
+    }
+    let root = ws.cache.join(format!("tools/{folder}-{version}"));
+    eprintln!("  cargo install {package} {version} (some minutes)");
+    let mut command = ws.cargo();
+    command.args(["install", package, "--version", version, "--root"]).arg(root);
+    if locked {
+        command.arg("--locked");
+    }
+    run(command.env("CARGO_TARGET_DIR", ws.cache.join("target-tools")))?;
+    Ok(Found::Installed)
+}
+
+/// wasm-bindgen's tool and library must be of one version.
+fn locked_version(ws: &Workspace) -> Result<()> {
+    let lock = fs::read_to_string(ws.root.join("Cargo.lock")).context("Cargo.lock")?;
+    let Some((_, after)) = lock.split_once("name = \"wasm-bindgen\"\nversion = \"") else { return Ok(()) };
+    let version = after.split('"').next().unwrap_or_default();
+    let pinned = versions::WASM_BINDGEN;
+    if version != pinned {
+        bail!(
+            "Cargo.lock has wasm-bindgen {version}, xtask/src/versions.rs pins {pinned}; mend it with: \
+             cargo update -p wasm-bindgen --precise {pinned}"
+        );
+    }
+    Ok(())
+}
+
+/// Installs Debian packages when run by root, else names the command.
+pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
+    let install = ["install", "--no-install-recommends", "--yes"];
+    let mend = format!("sudo apt-get {} {}", install.join(" "), packages.join(" "));
+    if which("apt-get").is_none() {
+        bail!("missing: {} (on Debian: {mend})", packages.join(" "));
+    }
+    let root = Path::new("/root").exists() && output(Command::new("id").arg("-u")).is_ok_and(|id| id == "0");
+    if !root {
+        bail!("missing Debian packages; mend it with: {mend}");
+    }
+    eprintln!("  apt-get {} {}", install.join(" "), packages.join(" "));
+    let apt =
+        |args: &[&str]| run(Command::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive"));
+    let all = [&install[..], packages].concat();
+    if apt(&all).is_err() {
+        apt(&["update"])?;
+        apt(&all).with_context(|| format!("mend it with: {mend}"))?;
+    }
+    Ok(())
+}

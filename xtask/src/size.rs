@@ -1,0 +1,119 @@
+//! What a visitor downloads, and the budgets for it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    build::{self, files_under},
+    context::{Surfaces, Workspace, output},
+    setup::{self, Need},
+    steps::Counts,
+};
+
+/// Brotli bytes of the storefront's wasm.
+const BROWSER_BROTLI: u64 = 650_000;
+/// Gzip bytes of the JavaScript around it, all files together.
+const GLUE_GZIP: u64 = 12_000;
+/// Bytes of one bundle for a page.
+const BUNDLE: u64 = 1_500_000;
+/// The first bytes of a bundle.
+const MAGIC: &[u8] = b"ATTUNE\0";
+
+/// Node's zlib at its strongest, so that no compressor has to be compiled here.
+const MEASURE: &str = "
+const { readFileSync } = require('node:fs'), { gzipSync, brotliCompressSync } = require('node:zlib');
+console.log(JSON.stringify(process.argv.slice(1).map((path) => {
+  const bytes = readFileSync(path);
+  return { raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length, brotli: brotliCompressSync(bytes).length };
+})));";
+
+/// `cargo xtask size [--json]`: builds what ships and measures it.
+pub(crate) fn size(ws: &Workspace, json: bool) -> Result<()> {
+    setup::ensure(ws, &[Need::Browser, Need::Worker], false)?;
+    build::browser(ws, true)?;
+    build::worker(ws, true)?;
+    let paths = [wasm_of(&ws.npm(true))?, wasm_of(&ws.worker(true))?];
+    let mut answer = Map::new();
+    for ((name, path), size) in ["browser", "worker"].into_iter().zip(&paths).zip(measure(ws, &paths)?) {
+        let mut entry = json!({ "path": path });
+        for (key, value) in size.as_object().into_iter().flatten() {
+            entry[key] = value.clone();
+        }
+        answer.insert(name.into(), entry);
+    }
+    if json {
+        println!("{}", Value::Object(answer));
+        return Ok(());
+    }
+    println!("{:<10}{:>12}{:>12}{:>12}  path", "", "raw", "gzip", "brotli");
+    for (name, size) in &answer {
+        let path = size["path"].as_str().unwrap_or_default();
+        println!("{name:<10}{:>12}{:>12}{:>12}  {path}", size["raw"], size["gzip"], size["brotli"]);
+    }
+    Ok(())
+}
+
+/// The budgets, on a shipping build of the browser module and the bundles in `models/`.
+pub(crate) fn check(ws: &Workspace) -> Result<Counts> {
+    build::browser(ws, true)?;
+    let package = ws.npm(true);
+    let mut scripts = Vec::new();
+    files_under(&package, &mut scripts)?;
+    scripts.retain(|path| path.extension().is_some_and(|e| e == "js" || e == "mjs"));
+    let sum = |sizes: Vec<Value>, key: &str| sizes.iter().filter_map(|s| s[key].as_u64()).sum::<u64>();
+    let wasm = sum(measure(ws, &[wasm_of(&package)?])?, "brotli");
+    let glue = sum(measure(ws, &scripts)?, "gzip");
+    let mut counts = Counts::default();
+    let mut budget = |name: String, bytes: u64, most: u64| {
+        let good = bytes <= most;
+        eprintln!("  {} {name}: {bytes} of {most} bytes", if good { "✓" } else { "✗" });
+        if good { counts.passed += 1 } else { counts.failed += 1 }
+    };
+    budget("browser wasm, brotli".into(), wasm, BROWSER_BROTLI);
+    budget("browser JavaScript, gzip".into(), glue, GLUE_GZIP);
+    let bundles = bundles(&ws.root.join("models"))?;
+    for path in &bundles {
+        let name = path.strip_prefix(&ws.root).unwrap_or(path).display().to_string();
+        budget(name, fs::metadata(path)?.len(), BUNDLE);
+    }
+    if bundles.is_empty() {
+        counts.add(Counts::skip("models/ holds no bundle"));
+    }
+    Ok(counts)
+}
+
+fn bundles(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    if folder.is_dir() {
+        files_under(folder, &mut files)?;
+    }
+    let mut bundles = Vec::new();
+    for path in files {
+        if fs::read(&path)?.starts_with(MAGIC) {
+            bundles.push(path);
+        }
+    }
+    Ok(bundles)
+}
+
+/// The one wasm file of a folder.
+fn wasm_of(folder: &Path) -> Result<PathBuf> {
+    let mut files = Vec::new();
+    files_under(folder, &mut files)?;
+    files.retain(|path| path.extension().is_some_and(|e| e == "wasm"));
+    match files.as_slice() {
+        [one] => Ok(one.clone()),
+        files => bail!("{} holds {} wasm files where one is expected", folder.display(), files.len()),
+    }
+}
+
+fn measure(ws: &Workspace, paths: &[PathBuf]) -> Result<Vec<Value>> {
+    let surfaces = Surfaces { ship: true, native: "release" };
+    let said = output(ws.node(&surfaces).args(["-e", MEASURE, "--"]).args(paths))?;
+    serde_json::from_str(&said).context("sizes")
+}
