@@ -17,8 +17,10 @@ use crate::{
 
 /// The script of `crates/browser` that bundles its JavaScript: `build.mjs OUT BINDGEN_DIR`.
 const BUNDLE: &str = "crates/browser/js/build.mjs";
-/// What rustc emits for this target, and simd128. Named one by one, so that a newer wasm-opt adds nothing.
-const WASM_FEATURES: [&str; 8] = [
+/// What rustc emits for this target, simd128, and the exceptions in wasm-bindgen's wrappers. Named one by one, so
+/// that a newer wasm-opt adds nothing.
+const WASM_FEATURES: [&str; 9] = [
+    "--enable-exception-handling",
     "--enable-simd",
     "--enable-bulk-memory",
     "--enable-bulk-memory-opt",

@@ -36,7 +36,7 @@ pub(crate) fn fuzz(ws: &Workspace) -> Result<Counts> {
     let mut cargo = ws.cargo();
     // With a target named, the flags reach neither build scripts nor macros.
     cargo.args(["build", "--release", "--manifest-path", "fuzz/Cargo.toml", "--target", HOST]);
-    let target = ws.target.with_extension("fuzz");
+    let target = ws.cache.join("target-fuzz");
     run(cargo.env("CARGO_TARGET_DIR", &target).env("RUSTFLAGS", COVERAGE))?;
     let mut counts = Counts::default();
     for name in targets {

@@ -22,6 +22,8 @@ pub(crate) const SUITES: [&str; 8] =
     ["direction", "native", "docs", "node", "browser", "worker", "size", "fuzz"];
 /// Built for the wasm target only where its linter has it.
 const SURFACES: [&str; 4] = ["--package", "attune-browser", "--package", "attune-worker"];
+/// The most that one file of scripted tests may take.
+const FILE_MILLISECONDS: u32 = 300_000;
 /// A Rust test that cannot run appends `its name: why` to the file this variable names.
 const SKIPS: &str = "ATTUNE_SKIPS";
 
@@ -221,6 +223,8 @@ fn scripted(ws: &Workspace, name: &str, files: &[PathBuf], ship: bool) -> Result
     let tap = ws.cache.join(format!("{name}.tap"));
     let _ = fs::remove_file(&tap);
     let mut command = ws.node(&Surfaces { ship, native: "debug" });
+    // A file that leaves a runtime open, or waits for one for ever, ends as a failure.
+    command.arg(format!("--test-timeout={FILE_MILLISECONDS}"));
     command.args([
         "--test",
         "--test-concurrency=1",
@@ -230,7 +234,11 @@ fn scripted(ws: &Workspace, name: &str, files: &[PathBuf], ship: bool) -> Result
     command.args(["--test-reporter=tap", &format!("--test-reporter-destination={}", tap.display())]);
     let status =
         command.args(files).stdout(std::io::stderr()).status().context("node could not be started")?;
-    let counts = tap_counts(&fs::read_to_string(&tap).context("node reported nothing")?);
+    let tap = fs::read_to_string(&tap).context("node reported nothing")?;
+    if !tap.contains("\n# pass ") {
+        bail!("node's report has no sum: it ended with {status}");
+    }
+    let counts = tap_counts(&tap);
     if !status.success() && counts.failed == 0 {
         bail!("node ended with {status}");
     }
