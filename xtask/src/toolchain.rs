@@ -155,7 +155,7 @@ fn debian(ws: &Workspace) -> Result<Toolchain> {
     let said = output(ws.command("/usr/bin/rustc").arg("--version").env_remove("LD_LIBRARY_PATH"))?;
     let version = said.split(' ').nth(1).context("rustc names no version")?.to_owned();
     let linker = linker(ws)?;
-    let sysroot = ws.cache.join(format!("sysroot-{version}"));
+    let sysroot = ws.cache.join(format!("sysroot-{version}-lto"));
     if !has_std(&sysroot.join(format!("lib/rustlib/{WASM}/lib"))) {
         build_std(ws, &version, &sysroot, &linker)?;
     }
@@ -212,10 +212,11 @@ fn build_std(ws: &Workspace, version: &str, sysroot: &Path, linker: &Path) -> Re
         .env("RUSTC", "/usr/bin/rustc")
         .env("CARGO_TARGET_DIR", empty.join("target"))
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
-        .env_remove("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS")
+        // Without bitcode in its libraries nothing can be linked with LTO; cargo leaves it out by default.
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-C embed-bitcode=yes")
         .env_remove("RUSTUP_TOOLCHAIN")
         .env_remove("LD_LIBRARY_PATH"))?;
-    let partial = ws.cache.join(format!("sysroot-{version}.partial"));
+    let partial = ws.cache.join(format!("sysroot-{version}-lto.partial"));
     let _ = fs::remove_dir_all(&partial);
     let lib = partial.join(format!("lib/rustlib/{WASM}/lib"));
     fs::create_dir_all(&lib)?;
@@ -232,6 +233,8 @@ fn build_std(ws: &Workspace, version: &str, sysroot: &Path, linker: &Path) -> Re
     std::os::unix::fs::symlink(Path::new("/usr").join(host), partial.join(host))?;
     let _ = fs::remove_dir_all(sysroot);
     fs::rename(&partial, sysroot)?;
+    // Cargo does not see that the library under old output is another one now.
+    let _ = fs::remove_dir_all(ws.target_wasm.join(WASM));
     fs::remove_dir_all(&empty)?;
     Ok(())
 }
