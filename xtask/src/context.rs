@@ -33,8 +33,10 @@ pub(crate) struct Workspace {
 
 impl Workspace {
     pub(crate) fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
-        let root = root.to_path_buf();
+        // Asked when it runs: a program left in a shared target folder may come from another checkout.
+        let xtask = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+        let root = xtask.parent().context("xtask has no parent folder")?.to_path_buf();
         let here = env::current_dir()?;
         let absolute = |p: PathBuf| if p.is_absolute() { p } else { here.join(p) };
         let cache = match env::var_os("ATTUNE_CACHE") {
@@ -50,7 +52,30 @@ impl Workspace {
         let data =
             env::var_os("ATTUNE_DATA").map_or_else(|| root.join("../shared/data"), |d| absolute(d.into()));
         let build = cache.join("build");
-        Ok(Self { target_wasm: wasm.into(), root, cache, target, build, data })
+        let ws = Self { target_wasm: wasm.into(), root, cache, target, build, data };
+        ws.claim(&ws.target, &["debug", "release"])?;
+        ws.claim(&ws.target_wasm, &["debug", "release", "ship"].map(|profile| format!("{WASM}/{profile}")))?;
+        Ok(ws)
+    }
+
+    /// Cargo tells two checkouts in one target folder apart by nothing but the age of their files. When the last
+    /// one to build here was another, its crates (not the registry's) are built again.
+    fn claim(&self, target: &Path, profiles: &[impl AsRef<Path>]) -> Result<()> {
+        let owner = target.join("checkout.txt");
+        let root = self.root.display().to_string();
+        if fs::read_to_string(&owner).is_ok_and(|last| last == root) {
+            return Ok(());
+        }
+        for profile in profiles {
+            let Ok(marks) = fs::read_dir(target.join(profile).join(".fingerprint")) else { continue };
+            for mark in marks.flatten() {
+                if mark.file_name().to_string_lossy().starts_with("attune") {
+                    fs::remove_dir_all(mark.path())?;
+                }
+            }
+        }
+        fs::create_dir_all(target)?;
+        Ok(fs::write(owner, root)?)
     }
 
     /// The `cargo` that runs this task.
