@@ -1,5 +1,6 @@
 //! One shopper event, and the forms it is imported from.
 
+pub mod batch;
 pub mod ga4;
 pub mod metarank;
 
