@@ -1,1 +1,106 @@
-//! The worker surface.
+//! The Worker surface: conversion and transport around the core.
+//!
+//! | | |
+//! |---|---|
+//! | `POST /rank/<model>` | Metarank's ranking request and answer; `?explain=true` |
+//! | `POST /predict/<model>` | effects of every candidate, in the page's own order |
+//! | `POST /v1/decide` | Attune's own request and decision |
+//! | `POST /feedback` | events: Attune's, Metarank's, GA4's; one, an array, or JSON lines |
+//! | `POST /v1/forget` | forgets one shopper's profile, in `server` mode |
+//! | `GET /health` | what is running |
+//!
+//! Everything else is the storefront's static files. Errors are problem documents (RFC 9457).
+
+mod body;
+mod bundle;
+mod feedback;
+mod health;
+mod predict;
+mod problem;
+mod profile;
+mod rank;
+mod settings;
+
+use worker::{Context, Env, Method, Request, Response, Result, event};
+
+use problem::Problem;
+use settings::Settings;
+
+/// What a handler answers; an `Err` becomes a problem document.
+type Answer = std::result::Result<Response, Problem>;
+
+/// Builds the network's plan while the script starts, where the time budget is a second and not a request's.
+#[event(start)]
+fn start() {
+    let _ = bundle::engine();
+}
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+    match route(request, &env).await {
+        Ok(response) => Ok(response),
+        Err(problem) => problem.respond(),
+    }
+}
+
+const ROUTES: &str = "POST /rank/<model>, POST /predict/<model>, POST /v1/decide, POST /feedback, POST /v1/forget, GET /health";
+
+async fn route(request: Request, env: &Env) -> Answer {
+    let path = request.path();
+    let settings = Settings::read(env);
+    let post = |name| only(&request, &[Method::Post], name);
+    match path.trim_matches('/').split('/').collect::<Vec<_>>().as_slice() {
+        ["rank", model] => {
+            post("/rank/<model>")?;
+            bundle::named(model)?;
+            rank::rank(request, env, &settings).await
+        }
+        ["predict", model] => {
+            post("/predict/<model>")?;
+            bundle::named(model)?;
+            predict::predict(request, &settings).await
+        }
+        ["v1", "decide"] => {
+            post("/v1/decide")?;
+            rank::decide(request, env, &settings).await
+        }
+        ["feedback"] => {
+            post("/feedback")?;
+            feedback::feedback(request, env, &settings).await
+        }
+        ["v1", "forget"] => {
+            post("/v1/forget")?;
+            feedback::forget(request, env, &settings).await
+        }
+        ["health"] => {
+            only(&request, &[Method::Get, Method::Head], "/health")?;
+            health::health(&settings)
+        }
+        _ => files(request, env).await,
+    }
+}
+
+fn only(request: &Request, methods: &[Method], route: &str) -> std::result::Result<(), Problem> {
+    if methods.contains(&request.method()) {
+        return Ok(());
+    }
+    let allowed: Vec<_> = methods.iter().map(AsRef::as_ref).collect();
+    let allowed = allowed.join(", ");
+    let detail = format!("{route} takes {allowed}");
+    Err(Problem::new(405, "method_not_allowed", detail).with_header("allow", allowed))
+}
+
+/// The storefront, where there is one.
+async fn files(request: Request, env: &Env) -> Answer {
+    let missing =
+        || Problem::new(404, "not_found", format!("there is no such page; the Worker knows {ROUTES}"));
+    if !matches!(request.method(), Method::Get | Method::Head) {
+        return Err(missing());
+    }
+    let assets = env.assets("ASSETS").map_err(|_| missing())?;
+    match assets.fetch_request(request).await {
+        Ok(response) if response.status_code() == 404 => Err(missing()),
+        Ok(response) => Ok(response),
+        Err(error) => Err(Problem::new(503, "files_unavailable", error.to_string())),
+    }
+}

@@ -1,0 +1,43 @@
+//! `GET /health`: what is running.
+
+use serde::Serialize;
+
+use crate::problem::json;
+use crate::settings::Settings;
+use crate::{Answer, bundle};
+
+#[derive(Serialize)]
+struct Health<'a> {
+    /// `ok`, or `degraded` when pages keep their own order.
+    status: &'static str,
+    version: &'static str,
+    model: &'static str,
+    bundle: &'a str,
+    /// To copy into `ATTUNE_INTEGRITY`.
+    integrity: String,
+    schema: &'a str,
+    mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback: Option<Why>,
+}
+
+#[derive(Serialize)]
+struct Why {
+    code: &'static str,
+    message: String,
+}
+
+pub(crate) fn health(settings: &Settings) -> Answer {
+    let engine = bundle::engine();
+    let wrong = bundle::trusted(settings).err();
+    json(&Health {
+        status: if wrong.is_none() { "ok" } else { "degraded" },
+        version: env!("CARGO_PKG_VERSION"),
+        model: bundle::name(),
+        bundle: engine.map_or("", |engine| engine.hash()),
+        integrity: engine.map(|engine| bundle::integrity(engine.hash())).unwrap_or_default(),
+        schema: engine.map_or("", |engine| engine.schema()),
+        mode: settings.mode(),
+        fallback: wrong.map(|error| Why { code: error.code(), message: error.to_string() }),
+    })
+}
