@@ -28,7 +28,7 @@ pub(crate) fn trusted(settings: &Settings) -> Result<&'static Engine, &'static E
     let found = || integrity(engine.hash());
     let check = || {
         let (expected, found) = (settings.integrity.clone(), found());
-        let wrong = (expected != found).then(|| Error::Integrity { expected, found });
+        let wrong = (expected != found).then_some(Error::Integrity { expected, found });
         (settings.integrity.clone(), wrong)
     };
     // One script has one set of variables; another value could only come with another instance.

@@ -43,9 +43,7 @@ impl DurableObject for ShopperProfile {
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         self.sql.exec(MADE, None)?;
         match request.method() {
-            Method::Get => {
-                Response::ok(self.profile()?.map_or_else(|| Profile::new().to_json(), |json| json))
-            }
+            Method::Get => Response::ok(self.profile()?.unwrap_or_else(|| Profile::new().to_json())),
             Method::Post => {
                 let events: Vec<Event> = request.json().await?;
                 Response::from_json(&self.learn(&events)?)
