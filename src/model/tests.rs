@@ -1,0 +1,331 @@
+use prost::Message;
+use tract_onnx::pb;
+use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value};
+
+use super::{Model, ModelError};
+
+const FIELDS: usize = 24;
+const HEADS: usize = 2;
+const COLUMNS: usize = 4;
+const A: usize = FIELDS * HEADS;
+const E: usize = FIELDS * COLUMNS;
+
+/// A small generator of its own, so that the weights never change: splitmix64, to [-1, 1).
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
+    }
+
+    fn take(&mut self, count: usize) -> Vec<f32> {
+        (0..count).map(|_| self.next()).collect()
+    }
+}
+
+fn tensor(name: &str, dims: &[i64], values: &[f32]) -> pb::TensorProto {
+    pb::TensorProto {
+        name: name.to_owned(),
+        dims: dims.to_vec(),
+        data_type: 1,
+        raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        ..Default::default()
+    }
+}
+
+fn node(op: &str, inputs: &[&str], output: &str) -> pb::NodeProto {
+    pb::NodeProto {
+        op_type: op.to_owned(),
+        input: inputs.iter().map(|&i| i.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        ..Default::default()
+    }
+}
+
+fn value(name: &str, dims: &[Option<i64>]) -> pb::ValueInfoProto {
+    let dim = dims.iter().map(|size| Dimension {
+        value: Some(size.map_or_else(|| Value::DimParam("N".to_owned()), Value::DimValue)),
+        ..Default::default()
+    });
+    let shape = pb::TensorShapeProto { dim: dim.collect() };
+    let tensor = pb::type_proto::Tensor { elem_type: 1, shape: Some(shape) };
+    pb::ValueInfoProto {
+        name: name.to_owned(),
+        r#type: Some(pb::TypeProto {
+            value: Some(pb::type_proto::Value::TensorType(tensor)),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// The student of 24 fields: `additive`·S + MLP 96-32-16-2.
+fn student() -> pb::ModelProto {
+    let mut noise = Noise(7);
+    let mut selection = vec![0.0; A * HEADS];
+    for row in 0..A {
+        selection[row * HEADS + row % HEADS] = 1.0;
+    }
+    let layer = |noise: &mut Noise, rows: usize, columns: usize| -> Vec<f32> {
+        noise.take(rows * columns).iter().map(|w| w * (2.0 / rows as f32).sqrt()).collect()
+    };
+    pb::ModelProto {
+        ir_version: 8,
+        opset_import: vec![pb::OperatorSetIdProto { domain: String::new(), version: 17 }],
+        graph: Some(pb::GraphProto {
+            name: "student".to_owned(),
+            initializer: vec![
+                tensor("S", &[A as i64, HEADS as i64], &selection),
+                tensor("W1", &[E as i64, 32], &layer(&mut noise, E, 32)),
+                tensor("b1", &[32], &noise.take(32)),
+                tensor("W2", &[32, 16], &layer(&mut noise, 32, 16)),
+                tensor("b2", &[16], &noise.take(16)),
+                tensor("W3", &[16, HEADS as i64], &layer(&mut noise, 16, HEADS)),
+                tensor("b3", &[HEADS as i64], &noise.take(HEADS)),
+            ],
+            node: vec![
+                node("MatMul", &["additive", "S"], "sum"),
+                node("MatMul", &["embedding", "W1"], "p1"),
+                node("Add", &["p1", "b1"], "a1"),
+                node("Relu", &["a1"], "h1"),
+                node("MatMul", &["h1", "W2"], "p2"),
+                node("Add", &["p2", "b2"], "a2"),
+                node("Relu", &["a2"], "h2"),
+                node("MatMul", &["h2", "W3"], "p3"),
+                node("Add", &["sum", "p3"], "s3"),
+                node("Add", &["s3", "b3"], "logits"),
+            ],
+            input: vec![
+                value("additive", &[None, Some(A as i64)]),
+                value("embedding", &[None, Some(E as i64)]),
+            ],
+            output: vec![value("logits", &[None, Some(HEADS as i64)])],
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+fn rows(n: usize) -> (Vec<f32>, Vec<f32>) {
+    let mut noise = Noise(11);
+    let (mut additive, mut embedding) = (Vec::new(), Vec::new());
+    for _ in 0..n {
+        additive.extend(noise.take(A));
+        embedding.extend(noise.take(E));
+    }
+    (additive, embedding)
+}
+
+fn constants(file: &pb::ModelProto) -> Vec<Vec<f32>> {
+    let decode = |t: &pb::TensorProto| {
+        t.raw_data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    };
+    file.graph.as_ref().unwrap().initializer.iter().map(decode).collect()
+}
+
+/// `x·w`, multiplied, rounded, added, rounded, in the order of the inner dimension.
+fn product(x: &[f32], w: &[f32], columns: usize) -> Vec<f32> {
+    (0..columns)
+        .map(|column| x.iter().enumerate().fold(0.0, |sum, (k, x)| sum + x * w[k * columns + column]))
+        .collect()
+}
+
+/// What the contract says, written as loops.
+fn reference(file: &pb::ModelProto, additive: &[f32], embedding: &[f32]) -> Vec<f32> {
+    let c = constants(file);
+    let relu =
+        |x: Vec<f32>, b: &[f32]| -> Vec<f32> { x.iter().zip(b).map(|(x, b)| (x + b).max(0.0)).collect() };
+    additive
+        .chunks(A)
+        .zip(embedding.chunks(E))
+        .flat_map(|(additive, embedding)| {
+            let sum = product(additive, &c[0], HEADS);
+            let h1 = relu(product(embedding, &c[1], 32), &c[2]);
+            let h2 = relu(product(&h1, &c[3], 16), &c[4]);
+            let p3 = product(&h2, &c[5], HEADS);
+            (0..HEADS).map(|h| sum[h] + p3[h] + c[6][h]).collect::<Vec<f32>>()
+        })
+        .collect()
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|v| v.to_bits()).collect()
+}
+
+#[test]
+fn logits_are_those_of_plain_loops_to_the_last_bit() {
+    let file = student();
+    let model = Model::load(&file.encode_to_vec()).unwrap();
+    assert_eq!((model.heads(), model.additive_width(), model.embedding_width()), (HEADS, A, E));
+    let (additive, embedding) = rows(300);
+    let logits = model.run(300, &additive, &embedding).unwrap();
+    assert_eq!(bits(&logits), bits(&reference(&file, &additive, &embedding)));
+}
+
+#[test]
+fn a_row_does_not_depend_on_the_others() {
+    let model = Model::load(&student().encode_to_vec()).unwrap();
+    let (additive, embedding) = rows(300);
+    let all = bits(&model.run(300, &additive, &embedding).unwrap());
+    for n in [1, 2, 3, 4, 5, 7, 8, 16, 31, 33, 100, 257] {
+        for first in [0, 43] {
+            let logits = model
+                .run(n, &additive[first * A..(first + n) * A], &embedding[first * E..(first + n) * E])
+                .unwrap();
+            assert_eq!(bits(&logits), all[first * HEADS..(first + n) * HEADS], "{n} rows from {first}");
+        }
+    }
+    assert_eq!(model.run(0, &[], &[]).unwrap(), Vec::<f32>::new());
+}
+
+#[test]
+fn gemm_is_the_same_network() {
+    let mut file = student();
+    let plain = Model::load(&file.encode_to_vec()).unwrap();
+    let graph = file.graph.as_mut().unwrap();
+    let w1 = constants(&student())[1].clone();
+    let transposed: Vec<f32> =
+        (0..32).flat_map(|c| (0..E).map(move |r| (r, c))).map(|(r, c)| w1[r * 32 + c]).collect();
+    graph.initializer[1] = tensor("W1", &[32, E as i64], &transposed);
+    let mut gemm = node("Gemm", &["embedding", "W1", "b1"], "a1");
+    gemm.attribute = vec![
+        pb::AttributeProto { name: "transB".to_owned(), i: 1, r#type: 2, ..Default::default() },
+        pb::AttributeProto { name: "alpha".to_owned(), f: 1.0, r#type: 1, ..Default::default() },
+    ];
+    graph.node.splice(1..3, [gemm]);
+    let other = Model::load(&file.encode_to_vec()).unwrap();
+    let (additive, embedding) = rows(9);
+    assert_eq!(
+        bits(&plain.run(9, &additive, &embedding).unwrap()),
+        bits(&other.run(9, &additive, &embedding).unwrap())
+    );
+}
+
+#[test]
+fn rows_of_the_wrong_length_are_refused() {
+    let model = Model::load(&student().encode_to_vec()).unwrap();
+    let (mut additive, embedding) = rows(2);
+    assert_eq!(model.run(1, &additive, &embedding).unwrap_err().code(), "model_input");
+    assert_eq!(model.run(usize::MAX, &additive, &embedding).unwrap_err().code(), "model_too_large");
+    additive[0] = f32::NAN;
+    assert_eq!(model.run(2, &additive, &embedding).unwrap_err().code(), "model_not_finite");
+    let big = vec![f32::MAX; A];
+    assert_eq!(model.run(1, &big, &embedding[..E]).unwrap_err().code(), "model_not_finite");
+}
+
+fn refused(change: impl Fn(&mut pb::GraphProto)) -> &'static str {
+    let mut file = student();
+    change(file.graph.as_mut().unwrap());
+    Model::load(&file.encode_to_vec()).unwrap_err().code()
+}
+
+#[test]
+fn hostile_constants_are_refused() {
+    let cases: &[(&str, &str, fn(&mut pb::TensorProto))] = &[
+        ("NaN", "model_not_finite", |t| t.raw_data[..4].copy_from_slice(&f32::NAN.to_le_bytes())),
+        ("infinite", "model_not_finite", |t| t.raw_data[..4].copy_from_slice(&f32::INFINITY.to_le_bytes())),
+        ("negative", "model_shape", |t| t.dims[0] = -96),
+        ("both negative", "model_shape", |t| t.dims = vec![-96, -32]),
+        ("zero", "model_shape", |t| t.dims[0] = 0),
+        ("huge", "model_shape", |t| t.dims = vec![i64::MAX, i64::MAX]),
+        ("product overflows", "model_too_large", |t| t.dims = vec![65_536, 65_536]),
+        ("rank 0", "model_shape", |t| t.dims.clear()),
+        ("rank 3", "model_shape", |t| t.dims = vec![1, 96, 32]),
+        ("too few bytes", "model_malformed", |t| t.raw_data.truncate(9)),
+        ("no data", "model_malformed", |t| t.raw_data.clear()),
+        ("two kinds of data", "model_malformed", |t| t.float_data = vec![0.0]),
+        ("doubles", "model_operator", |t| t.data_type = 11),
+        ("unknown type", "model_operator", |t| t.data_type = -5),
+        ("external", "model_operator", |t| t.data_location = Some(1)),
+        ("external entries", "model_operator", |t| {
+            t.external_data = vec![pb::StringStringEntryProto {
+                key: "location".to_owned(),
+                value: "/etc/passwd".to_owned(),
+            }];
+        }),
+        ("other width", "model_shape", |t| t.dims = vec![32, 96]),
+        ("no name", "model_malformed", |t| t.name.clear()),
+        ("taken name", "model_malformed", |t| t.name = "W2".to_owned()),
+        ("an input's name", "model_shape", |t| t.name = "embedding".to_owned()),
+    ];
+    for (case, code, change) in cases {
+        assert_eq!(refused(|graph| change(&mut graph.initializer[1])), *code, "{case}");
+    }
+}
+
+#[test]
+fn hostile_graphs_are_refused() {
+    type Change = fn(&mut pb::GraphProto);
+    let cases: &[(&str, &str, Change)] = &[
+        ("unknown operator", "model_operator", |g| g.node[3].op_type = "Loop".to_owned()),
+        ("another domain", "model_operator", |g| g.node[3].domain = "com.microsoft".to_owned()),
+        ("cyclic", "model_malformed", |g| g.node[1].input[0] = "h1".to_owned()),
+        ("itself", "model_malformed", |g| g.node[3].input[0] = "h1".to_owned()),
+        ("missing", "model_malformed", |g| g.node[3].input[0] = "nothing".to_owned()),
+        ("out of order", "model_malformed", |g| g.node.swap(1, 2)),
+        ("duplicated name", "model_malformed", |g| g.node[4].output[0] = "h1".to_owned()),
+        ("an input's name again", "model_malformed", |g| g.node[4].output[0] = "additive".to_owned()),
+        ("a constant's name again", "model_malformed", |g| g.node[4].output[0] = "W3".to_owned()),
+        ("no output", "model_malformed", |g| g.node[4].output.clear()),
+        ("two outputs", "model_malformed", |g| g.node[4].output.push("more".to_owned())),
+        ("three inputs", "model_malformed", |g| g.node[2].input.push("b1".to_owned())),
+        ("no inputs", "model_malformed", |g| g.node[2].input.clear()),
+        ("constant on the left", "model_operator", |g| g.node[1].input.swap(0, 1)),
+        ("two activations", "model_operator", |g| g.node[1].input[1] = "additive".to_owned()),
+        ("sum of two widths", "model_shape", |g| g.node[2].input = vec!["p1".into(), "sum".into()]),
+        ("bias of another width", "model_shape", |g| g.node[2].input[1] = "b2".to_owned()),
+        ("a matrix as bias", "model_shape", |g| g.node[2].input[1] = "W1".to_owned()),
+        ("an attribute with a graph", "model_operator", |g| {
+            let inner = pb::AttributeProto { g: Some(pb::GraphProto::default()), ..Default::default() };
+            g.node[0].attribute.push(inner);
+        }),
+        ("too many nodes", "model_too_large", |g| {
+            let many = (0..60).map(|i| node("Relu", &["sum"], &format!("r{i}")));
+            g.node.extend(many);
+        }),
+        ("no inputs", "model_shape", |g| g.input.clear()),
+        ("a third input", "model_shape", |g| g.input.push(value("third", &[None, Some(1)]))),
+        ("an unnamed input", "model_shape", |g| g.input[0].name = "other".to_owned()),
+        ("the same input twice", "model_shape", |g| g.input[0].name = "embedding".to_owned()),
+        ("fixed rows", "model_shape", |g| g.input[0] = value("additive", &[Some(1), Some(48)])),
+        ("free width", "model_shape", |g| g.input[0] = value("additive", &[None, None])),
+        ("wide input", "model_shape", |g| g.input[0] = value("additive", &[None, Some(i64::MAX)])),
+        ("negative input", "model_shape", |g| g.input[0] = value("additive", &[None, Some(-1)])),
+        ("input of rank 1", "model_shape", |g| g.input[0] = value("additive", &[Some(48)])),
+        ("untyped input", "model_shape", |g| g.input[0].r#type = None),
+        ("no output at all", "model_shape", |g| g.output.clear()),
+        ("another output", "model_shape", |g| g.output[0].name = "h1".to_owned()),
+        ("an input as output", "model_malformed", |g| g.node.truncate(2)),
+        ("wrong heads", "model_shape", |g| g.output[0] = value("logits", &[None, Some(3)])),
+        ("sparse", "model_operator", |g| g.sparse_initializer.push(pb::SparseTensorProto::default())),
+    ];
+    for (case, code, change) in cases {
+        assert_eq!(refused(change), *code, "{case}");
+    }
+}
+
+#[test]
+fn damaged_files_are_refused_without_panic() {
+    let bytes = student().encode_to_vec();
+    assert!(Model::load(&[]).is_err());
+    assert!(Model::load(b"not ONNX at all").is_err());
+    for end in (0..bytes.len()).step_by(61).chain(bytes.len() - 40..bytes.len()) {
+        assert!(Model::load(&bytes[..end]).is_err(), "cut at {end}");
+    }
+    let (additive, embedding) = rows(1);
+    for at in (0..bytes.len()).step_by(17).chain(0..64) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1 << (at % 8);
+        // A flipped weight bit may still be a network; it must then run, or say why it cannot.
+        if let Ok(model) = Model::load(&damaged)
+            && (model.additive_width(), model.embedding_width()) == (A, E)
+        {
+            let run = model.run(1, &additive, &embedding);
+            assert!(matches!(run, Ok(_) | Err(ModelError::NotFinite(_))), "flipped at {at}: {run:?}");
+        }
+    }
+}
