@@ -1,1 +1,6 @@
 //! From logs to a bundle.
+
+pub mod clean;
+pub mod join;
+pub mod source;
+pub mod split;
