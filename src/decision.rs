@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::{Fields, Mode};
 
-pub use decide::{decide, decide_json};
+pub use decide::{LogOptions, decide, decide_json};
 
 /// Who chose the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,0 +1,268 @@
+//! The total function from a request to a decision.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Arm, Decision, Fallback, LogLine, LoggedDecision, LoggedItem, LoggedSlot, Ranked, RankedSlot, Reason, Source,
+    Withheld,
+};
+use crate::engine::{Engine, Prediction};
+use crate::error::Error;
+use crate::feature::DeviceClass;
+use crate::profile::SCHEMA;
+use crate::rank::{Entry, Random, bucket, order, score};
+use crate::wire::{Fields, Mode, Request, Slot, Value, VERSION};
+
+/// Decides what to show. It never fails: without a usable bundle, or in the hold-out, the page keeps its own
+/// order (without what must not be shown), and the decision says why.
+#[must_use]
+pub fn decide(engine: Result<&Engine, &Error>, request: &Request) -> Decision {
+    let mut decision = frame(engine.ok(), request);
+    let held_out = decision.arm == Arm::Holdout;
+    let predictions = match engine {
+        Err(error) => {
+            decision.fallback = Some(named(error));
+            None
+        }
+        Ok(_) if held_out => None,
+        Ok(engine) => match engine.predict(request) {
+            Ok(predictions) => Some((engine, predictions)),
+            Err(error) => {
+                decision.fallback = Some(named(&error));
+                None
+            }
+        },
+    };
+    let mut random = Random::new(request.seed);
+    let mut taken: BTreeSet<&str> = BTreeSet::new();
+    decision.source = if predictions.is_some() { Source::Model } else { Source::Page };
+    if predictions.is_none() {
+        decision.temperature = 0.0;
+    }
+    for (index, slot) in request.slots.iter().enumerate() {
+        let (eligible, withheld) = eligible(slot, &taken);
+        let items = match &predictions {
+            Some((engine, all)) => {
+                ranked(engine, request, slot, &eligible, &all[index], decision.temperature, &mut random)
+            }
+            None => eligible.iter().map(|index| kept(&slot.candidates[*index].id)).collect(),
+        };
+        let show = slot.show.unwrap_or(items.len()).min(items.len());
+        for item in &items[..show] {
+            if let Some(candidate) = slot.candidates.iter().find(|candidate| candidate.id == item.id) {
+                taken.insert(&candidate.id);
+            }
+        }
+        decision.slots.push(RankedSlot { id: slot.id.clone(), show, items, withheld });
+    }
+    decision
+}
+
+/// [`decide`] on JSON. What cannot be read gives a decision without slots that names the fault. A profile
+/// from a newer Attune is left aside, and the decision says so.
+#[must_use]
+pub fn decide_json(engine: Result<&Engine, &Error>, request: &str) -> Decision {
+    match Request::from_json(request) {
+        Ok(request) => decide(engine, &request),
+        Err(error) => match without_profile(request) {
+            Some((request, error)) => Decision { fallback: Some(named(&error)), ..decide(engine, &request) },
+            None => Decision { v: VERSION, fallback: Some(named(&error)), ..Decision::default() },
+        },
+    }
+}
+
+/// The request without its profile, if the profile alone is at fault.
+fn without_profile(json: &str) -> Option<(Request, Error)> {
+    let mut value: serde_json::Value = serde_json::from_str(json).ok()?;
+    let profile = value.as_object_mut()?.remove("profile")?;
+    let error = crate::Profile::from_json(&profile.to_string()).err()?;
+    let mut request: Request = serde_json::from_value(value).ok()?;
+    request.check().ok()?;
+    request.mode = Mode::Contextual;
+    Some((request, error))
+}
+
+fn named(error: &Error) -> Fallback {
+    let code = match error {
+        Error::Newer { what: "profile", .. } => "profile_newer",
+        Error::Malformed { what: "profile", .. } => "profile_malformed",
+        error => error.code(),
+    };
+    Fallback { code: code.to_owned(), message: error.to_string() }
+}
+
+fn frame(engine: Option<&Engine>, request: &Request) -> Decision {
+    let held_out = request.holdout.as_ref().zip(request.shopper.as_deref());
+    let arm = match held_out {
+        Some((holdout, shopper)) if bucket(shopper, &holdout.seed) < holdout.share => Arm::Holdout,
+        _ => Arm::Treatment,
+    };
+    let temperature = request.explore.as_ref().map_or(0.0, |explore| explore.temperature);
+    // 1 is uniform enough on scores scaled to 1; larger would overflow nothing but mean nothing.
+    let temperature = if temperature.is_finite() { temperature.clamp(0.0, 1e3) } else { 0.0 };
+    let mut mix = Random::new(request.seed ^ crate::feature::symbol(&request.id));
+    mix.bits();
+    let id = Random::new(mix.bits() ^ request.at as u64).bits();
+    Decision {
+        v: VERSION,
+        id: format!("d{id:016x}"),
+        request: request.id.clone(),
+        at: request.at,
+        mode: if request.profile.is_some() { request.mode } else { Mode::Contextual },
+        bundle: engine.map_or_else(String::new, |engine| engine.hash().to_owned()),
+        schema: engine.map_or_else(String::new, |engine| engine.schema().to_owned()),
+        profile_schema: SCHEMA,
+        arm,
+        temperature,
+        seed: request.seed,
+        ..Decision::default()
+    }
+}
+
+/// Indices of the candidates that may be shown, and why the others may not.
+fn eligible(slot: &Slot, taken: &BTreeSet<&str>) -> (Vec<usize>, Vec<Withheld>) {
+    let (mut eligible, mut withheld) = (Vec::new(), Vec::new());
+    let excluded: BTreeSet<&str> = slot.excluded.iter().map(String::as_str).collect();
+    let mut seen = BTreeSet::new();
+    for (index, candidate) in slot.candidates.iter().enumerate() {
+        let reason = if candidate.id.is_empty() {
+            Some(Reason::NoId)
+        } else if !seen.insert(candidate.id.as_str()) {
+            Some(Reason::Duplicate)
+        } else if excluded.contains(candidate.id.as_str()) {
+            Some(Reason::Excluded)
+        } else if candidate.fields.get("in_stock").and_then(Value::number) == Some(0.0)
+            || candidate.fields.get("in_stock").and_then(Value::text) == Some("false")
+        {
+            Some(Reason::OutOfStock)
+        } else if taken.contains(candidate.id.as_str()) {
+            Some(Reason::ShownElsewhere)
+        } else {
+            None
+        };
+        match reason {
+            Some(reason) => withheld.push(Withheld { id: candidate.id.clone(), reason }),
+            None => eligible.push(index),
+        }
+    }
+    (eligible, withheld)
+}
+
+fn ranked(
+    engine: &Engine,
+    request: &Request,
+    slot: &Slot,
+    eligible: &[usize],
+    predictions: &[Prediction],
+    temperature: f64,
+    random: &mut Random,
+) -> Vec<Ranked> {
+    let terms = if request.objective.is_empty() { engine.objective() } else { &request.objective };
+    let entries: Vec<Entry<'_>> = eligible
+        .iter()
+        .map(|&index| {
+            let candidate = &slot.candidates[index];
+            let effect = |name: &str| {
+                let head = engine.heads().iter().position(|head| head.name == name)?;
+                Some(predictions[index].effects[head].value)
+            };
+            Entry { index, candidate, score: score(terms, candidate, effect) }
+        })
+        .collect();
+    order(&entries, slot, request.diversity.as_ref(), temperature, random)
+        .into_iter()
+        .map(|placed| {
+            let entry = &entries[placed.entry];
+            let prediction = &predictions[entry.index];
+            let names = || engine.heads().iter().map(|head| head.name.clone());
+            Ranked {
+                id: entry.candidate.id.clone(),
+                score: entry.score,
+                logits: names().zip(prediction.logits.iter().copied()).collect(),
+                effects: names().zip(prediction.effects.iter().copied()).collect(),
+                propensity: placed.propensity,
+                pinned: placed.pinned,
+                attributions: if request.explain {
+                    engine.attributions(prediction)
+                } else {
+                    Default::default()
+                },
+            }
+        })
+        .collect()
+}
+
+fn kept(id: &str) -> Ranked {
+    Ranked {
+        id: id.to_owned(),
+        score: 0.0,
+        logits: Default::default(),
+        effects: Default::default(),
+        propensity: 1.0,
+        pinned: false,
+        attributions: Default::default(),
+    }
+}
+
+/// What a log line may hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LogOptions {
+    /// The profile: only where the shopper consented to its being logged.
+    pub profile: bool,
+    /// The candidates' fields: not needed where the log has `item` lines.
+    pub fields: bool,
+}
+
+impl Decision {
+    /// The line of the decision log.
+    #[must_use]
+    pub fn log_line(&self, request: &Request, options: LogOptions) -> LogLine {
+        let slots = self.slots.iter().enumerate().map(|(index, slot)| LoggedSlot {
+            id: slot.id.clone(),
+            show: slot.show,
+            items: slot
+                .items
+                .iter()
+                .map(|item| LoggedItem {
+                    id: item.id.clone(),
+                    propensity: item.propensity,
+                    pinned: item.pinned,
+                    fields: if options.fields { fields_of(request, index, &item.id) } else { Fields::new() },
+                })
+                .collect(),
+            withheld: slot.withheld.clone(),
+        });
+        LogLine {
+            kind: "decision".to_owned(),
+            decision: LoggedDecision {
+                v: self.v,
+                id: self.id.clone(),
+                at: self.at,
+                shopper: request.shopper.clone(),
+                session: request.session.clone(),
+                mode: self.mode,
+                bundle: self.bundle.clone(),
+                schema: self.schema.clone(),
+                profile_schema: self.profile_schema,
+                arm: self.arm,
+                source: self.source,
+                temperature: self.temperature,
+                seed: self.seed,
+                tz_offset: request.tz_offset,
+                device: DeviceClass::of(request.user_agent.as_deref().unwrap_or("")).name().to_owned(),
+                context: request.context.clone(),
+                profile: request.profile.clone().filter(|_| options.profile),
+                slots: slots.collect(),
+            },
+        }
+    }
+}
+
+fn fields_of(request: &Request, slot: usize, id: &str) -> Fields {
+    request
+        .slots
+        .get(slot)
+        .and_then(|slot| slot.candidates.iter().find(|candidate| candidate.id == id))
+        .map(|candidate| candidate.fields.clone())
+        .unwrap_or_default()
+}

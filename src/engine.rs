@@ -1,0 +1,253 @@
+//! A loaded bundle: encoder, tables, network, calibration.
+
+use std::collections::BTreeMap;
+
+use crate::bundle::{Bundle, Card, hex, integrity};
+use crate::decision::Effect;
+use crate::effect::Head;
+use crate::error::{Error, Result};
+use crate::feature::{Encoder, Moment, Observation};
+use crate::model::Model;
+use crate::profile::TagRule;
+use crate::wire::{Candidate, Request, Term};
+
+/// What the network says of one candidate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// One per head, before calibration.
+    pub logits: Vec<f32>,
+    /// One per head.
+    pub effects: Vec<Effect>,
+    /// Additive share of each feature, feature-major: `features × heads`.
+    pub additive: Vec<f32>,
+}
+
+/// A bundle ready to predict. Shared freely between threads.
+#[derive(Debug)]
+pub struct Engine {
+    card: Card,
+    hash: String,
+    encoder: Encoder,
+    tables: Vec<Vec<f32>>,
+    heads: Vec<Head>,
+    objective: Vec<Term>,
+    tag_rules: Vec<TagRule>,
+    bias: Vec<f32>,
+    interaction: usize,
+    model: Model,
+}
+
+impl Engine {
+    /// Loads a bundle and checks it whole: checksum, schema, network, golden cases.
+    ///
+    /// # Errors
+    /// [`Error::Bundle`] or [`Error::Model`], each saying what does not fit.
+    pub fn load(bytes: &[u8]) -> Result<Self> {
+        let engine = Self::assemble(Bundle::from_bytes(bytes)?, bytes)?;
+        Ok(engine)
+    }
+
+    /// Loads a bundle whose hash the page or Worker states, as `sha256-…` in subresource-integrity form.
+    ///
+    /// # Errors
+    /// [`Error::Integrity`] when the hash differs; else as [`Engine::load`].
+    pub fn load_checked(bytes: &[u8], expected: &str) -> Result<Self> {
+        let found = integrity(bytes);
+        if found != expected.trim() {
+            return Err(Error::Integrity { expected: expected.to_owned(), found });
+        }
+        Self::load(bytes)
+    }
+
+    fn assemble(bundle: Bundle, bytes: &[u8]) -> Result<Self> {
+        let Bundle { card, declaration, encoder, tables, onnx, golden } = bundle;
+        let model = Model::load(&onnx)?;
+        let (features, heads) = (declaration.list.features.len(), declaration.heads.len());
+        let wrong = |what: &str| Error::Bundle(format!("{what} does not fit the network"));
+        if features == 0 || encoder.tables().len() != features || tables.len() != features {
+            return Err(wrong("the number of tables"));
+        }
+        if model.heads() != heads || heads == 0 || declaration.bias.len() != heads {
+            return Err(wrong("the number of heads"));
+        }
+        if model.additive_width() != features * heads || !model.embedding_width().is_multiple_of(features) {
+            return Err(wrong("the number of features"));
+        }
+        let interaction = model.embedding_width() / features;
+        for (field, weights) in encoder.tables().iter().zip(&tables) {
+            if weights.len() != field.rows() * (heads + interaction) {
+                return Err(wrong("an embedding table"));
+            }
+        }
+        let finite = |head: &Head| {
+            head.slope.is_finite()
+                && head.intercept.is_finite()
+                && head.intervals.iter().all(|k| k.logit.is_finite() && k.low <= 0.0 && k.high >= 0.0)
+                && head.intervals.is_sorted_by(|a, b| a.logit < b.logit)
+        };
+        if !declaration.heads.iter().all(finite) {
+            return Err(Error::Bundle("a head's calibration is not usable".to_owned()));
+        }
+        let engine = Self {
+            card,
+            hash: hex(&bytes[bytes.len() - 32..]),
+            encoder,
+            tables,
+            heads: declaration.heads,
+            objective: declaration.objective,
+            tag_rules: declaration.tag_rules,
+            bias: declaration.bias,
+            interaction,
+            model,
+        };
+        for case in &golden {
+            if engine.logits(&case.request)? != case.logits {
+                return Err(Error::Bundle(
+                    "a golden case gives other logits than when the bundle was written".to_owned(),
+                ));
+            }
+        }
+        Ok(engine)
+    }
+
+    /// The bundle's card.
+    #[must_use]
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The bundle's own checksum, sha256 in hex: what decisions are audited by.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The feature list's hash, hex.
+    #[must_use]
+    pub fn schema(&self) -> &str {
+        &self.card.schema
+    }
+
+    /// The encoder.
+    #[must_use]
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// The heads, in order.
+    #[must_use]
+    pub fn heads(&self) -> &[Head] {
+        &self.heads
+    }
+
+    /// What ranking maximises unless a request says otherwise.
+    #[must_use]
+    pub fn objective(&self) -> &[Term] {
+        &self.objective
+    }
+
+    /// Tags by rule, for [`crate::Profile::apply`].
+    #[must_use]
+    pub fn tag_rules(&self) -> &[TagRule] {
+        &self.tag_rules
+    }
+
+    /// The network alone, for benchmarks and checks.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The logits a request's candidates get: per slot, per candidate in the page's order, per head.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the network fails, which a checked bundle does not.
+    pub fn logits(&self, request: &Request) -> Result<Vec<Vec<Vec<f32>>>> {
+        let slots = self.predict(request)?;
+        Ok(slots.into_iter().map(|slot| slot.into_iter().map(|p| p.logits).collect()).collect())
+    }
+
+    /// Predicts the effect of every candidate: per slot, in the page's order.
+    ///
+    /// # Errors
+    /// [`Error::TooMany`] above [`crate::wire::MAX_CANDIDATES`]; [`Error::Model`] when the network fails.
+    pub fn predict(&self, request: &Request) -> Result<Vec<Vec<Prediction>>> {
+        request.check()?;
+        let candidates: Vec<&Candidate> =
+            request.slots.iter().flat_map(|slot| slot.candidates.iter()).collect();
+        let mut all = self.predict_at(&Moment::of(request), &candidates)?.into_iter();
+        Ok(request.slots.iter().map(|slot| all.by_ref().take(slot.candidates.len()).collect()).collect())
+    }
+
+    fn predict_at(&self, moment: &Moment<'_>, candidates: &[&Candidate]) -> Result<Vec<Prediction>> {
+        let (additive, embedding) = self.encode(moment, candidates);
+        let heads = self.heads.len();
+        let width = self.encoder.list().features.len() * heads;
+        let logits = self.model.run(candidates.len(), &additive, &embedding)?;
+        Ok(logits
+            .chunks_exact(heads)
+            .zip(additive.chunks_exact(width))
+            .map(|(logits, additive)| Prediction {
+                logits: logits.to_vec(),
+                effects: self.heads.iter().zip(logits).map(|(head, logit)| head.effect(*logit)).collect(),
+                additive: additive.to_vec(),
+            })
+            .collect())
+    }
+
+    /// The network's inputs: additive `[n, features × heads]` and embedding `[n, features × K]`, row-major.
+    #[must_use]
+    pub fn encode(&self, moment: &Moment<'_>, candidates: &[&Candidate]) -> (Vec<f32>, Vec<f32>) {
+        let list = &self.encoder.list().features;
+        let (heads, features) = (self.heads.len(), list.len());
+        let (additive_width, embedding_width) = (features * heads, features * self.interaction);
+        let mut additive = vec![0.0; candidates.len() * additive_width];
+        let mut embedding = vec![0.0; candidates.len() * embedding_width];
+        let columns = heads + self.interaction;
+        let mut sum = vec![0.0_f32; columns];
+        let mut observation = Observation::default();
+        for (index, feature) in list.iter().enumerate() {
+            let shared = feature.kind.is_shared();
+            for (n, candidate) in candidates.iter().enumerate() {
+                if n == 0 || !shared {
+                    self.encoder.observe_field(index, moment, candidate, &mut observation);
+                    sum.fill(0.0);
+                    let table = &self.tables[index];
+                    self.encoder.tables()[index].weigh(observation.field(0), |row, weight| {
+                        let row = &table[row as usize * columns..(row as usize + 1) * columns];
+                        for (total, cell) in sum.iter_mut().zip(row) {
+                            *total += cell * weight;
+                        }
+                    });
+                }
+                let at = n * additive_width + index * heads;
+                additive[at..at + heads].copy_from_slice(&sum[..heads]);
+                let at = n * embedding_width + index * self.interaction;
+                embedding[at..at + self.interaction].copy_from_slice(&sum[heads..]);
+            }
+        }
+        (additive, embedding)
+    }
+
+    /// Attributions of one prediction: head → part → share of the logit. The parts sum to the logit: one per
+    /// feature, `bias`, and `interaction` for what the features do together.
+    #[must_use]
+    pub fn attributions(&self, prediction: &Prediction) -> BTreeMap<String, BTreeMap<String, f32>> {
+        let heads = self.heads.len();
+        let mut all = BTreeMap::new();
+        for (index, head) in self.heads.iter().enumerate() {
+            let mut parts = BTreeMap::new();
+            let mut rest = prediction.logits[index] - self.bias[index];
+            for (feature, shares) in
+                self.encoder.list().features.iter().zip(prediction.additive.chunks_exact(heads))
+            {
+                rest -= shares[index];
+                parts.insert(feature.name.clone(), shares[index]);
+            }
+            parts.insert("bias".to_owned(), self.bias[index]);
+            parts.insert("interaction".to_owned(), rest);
+            all.insert(head.name.clone(), parts);
+        }
+        all
+    }
+}

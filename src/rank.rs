@@ -1,0 +1,181 @@
+//! Effects to an order: objective, constraints, diversity, exploration; deterministic, with propensities.
+
+mod random;
+
+use std::cmp::Ordering;
+
+use crate::wire::{Candidate, Diversity, Slot, Term, Value};
+
+pub use random::{Random, bucket};
+
+/// A candidate that may be ranked.
+#[derive(Debug, Clone)]
+pub struct Entry<'a> {
+    /// Its place in the page's own order.
+    pub index: usize,
+    /// The candidate.
+    pub candidate: &'a Candidate,
+    /// The objective's value.
+    pub score: f64,
+}
+
+/// One place of the order.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placed {
+    /// Which entry.
+    pub entry: usize,
+    /// Conditional probability of the draw; 1 when pinned or greedy.
+    pub propensity: f64,
+    /// Whether it was pinned here.
+    pub pinned: bool,
+}
+
+/// The objective's value: Σ weight · effect · field. `effect` gives a head's effect by name. What is not
+/// finite counts 0.
+#[must_use]
+pub fn score(terms: &[Term], candidate: &Candidate, effect: impl Fn(&str) -> Option<f64>) -> f64 {
+    let mut total = 0.0;
+    for term in terms {
+        let value = term.effect.as_deref().map_or(Some(1.0), &effect).unwrap_or(0.0);
+        let times = term.times.as_deref().map_or(1.0, |name| {
+            candidate.fields.get(name).and_then(Value::number).unwrap_or(0.0)
+        });
+        let part = term.weight * value * times;
+        if part.is_finite() {
+            total += part;
+        }
+    }
+    total
+}
+
+/// Orders the entries. With temperature 0 the order is by score, ties by id; above 0 it is drawn by
+/// sequential (Plackett–Luce) sampling, position by position, and every propensity is the conditional
+/// probability of that draw among those still eligible.
+///
+/// Scores are scaled to a range of 1 before temperature and diversity act, so that both mean the same for
+/// any objective.
+#[must_use]
+pub fn order(
+    entries: &[Entry<'_>],
+    slot: &Slot,
+    diversity: Option<&Diversity>,
+    temperature: f64,
+    random: &mut Random,
+) -> Vec<Placed> {
+    let pins = pins(entries, slot);
+    let mut left: Vec<usize> = (0..entries.len()).filter(|index| !pins.contains(&Some(*index))).collect();
+    let scaled = scaled(entries);
+    let mut shown: Vec<(&str, usize)> = Vec::new();
+    let values: Vec<Option<&str>> = entries.iter().map(|entry| value_of(entry, diversity)).collect();
+    left.sort_by(|a, b| {
+        quantised(scaled[*b]).cmp(&quantised(scaled[*a])).then_with(|| by_id(&entries[*a], &entries[*b]))
+    });
+    let plain = diversity.is_none() && temperature <= 0.0;
+    let mut placed = Vec::with_capacity(entries.len());
+    let mut next = 0;
+    while placed.len() < entries.len() {
+        if let Some(Some(entry)) = pins.get(placed.len()).copied() {
+            note(&mut shown, values[entry]);
+            placed.push(Placed { entry, propensity: 1.0, pinned: true });
+            continue;
+        }
+        if plain {
+            placed.push(Placed { entry: left[next], propensity: 1.0, pinned: false });
+            next += 1;
+            continue;
+        }
+        let utility = |entry: usize| {
+            scaled[entry] - values[entry].map_or(0.0, |value| penalty(diversity, &shown, value))
+        };
+        let (at, propensity) = draw(&left, utility, entries, temperature, random);
+        let entry = left.remove(at);
+        note(&mut shown, values[entry]);
+        placed.push(Placed { entry, propensity, pinned: false });
+    }
+    placed
+}
+
+/// Position → pinned entry. Pins beyond the end take the last free positions; of two pins on one position,
+/// the smaller id keeps it and the other moves down.
+fn pins(entries: &[Entry<'_>], slot: &Slot) -> Vec<Option<usize>> {
+    let mut pins = vec![None; entries.len()];
+    for (id, position) in &slot.pinned {
+        let Some(entry) = entries.iter().position(|entry| entry.candidate.id == *id) else { continue };
+        let wanted = (*position).min(entries.len() - 1);
+        let free = (wanted..entries.len()).chain((0..wanted).rev()).find(|place| pins[*place].is_none());
+        if let Some(place) = free {
+            pins[place] = Some(entry);
+        }
+    }
+    pins
+}
+
+fn scaled(entries: &[Entry<'_>]) -> Vec<f64> {
+    let low = entries.iter().map(|entry| entry.score).fold(f64::INFINITY, f64::min);
+    let high = entries.iter().map(|entry| entry.score).fold(f64::NEG_INFINITY, f64::max);
+    let range = high - low;
+    let scale = |score: f64| if range > 0.0 && range.is_finite() { (score - low) / range } else { 0.0 };
+    entries.iter().map(|entry| scale(entry.score)).collect()
+}
+
+/// A thousand-millionth of the score range: what is closer is a tie, and goes by id.
+fn quantised(score: f64) -> i64 {
+    libm::round(score * 1e9) as i64
+}
+
+fn by_id(a: &Entry<'_>, b: &Entry<'_>) -> Ordering {
+    a.candidate.id.cmp(&b.candidate.id)
+}
+
+fn value_of<'a>(entry: &Entry<'a>, diversity: Option<&Diversity>) -> Option<&'a str> {
+    entry.candidate.fields.get(&diversity?.field)?.text()
+}
+
+fn note<'a>(shown: &mut Vec<(&'a str, usize)>, value: Option<&'a str>) {
+    let Some(value) = value else { return };
+    match shown.iter_mut().find(|(seen, _)| *seen == value) {
+        Some((_, count)) => *count += 1,
+        None => shown.push((value, 1)),
+    }
+}
+
+/// What an earlier item of the same value costs; beyond `max`, more than any score is worth.
+fn penalty(diversity: Option<&Diversity>, shown: &[(&str, usize)], value: &str) -> f64 {
+    let Some(diversity) = diversity else { return 0.0 };
+    let count = shown.iter().find(|(seen, _)| *seen == value).map_or(0, |(_, count)| *count);
+    let over = diversity.max.is_some_and(|max| count >= max);
+    let weight = if diversity.weight.is_finite() { diversity.weight.clamp(0.0, 1.0) } else { 0.0 };
+    weight * count as f64 + if over { 1e3 + count as f64 } else { 0.0 }
+}
+
+/// Picks one of `left`: its place in `left` and the probability of that pick.
+fn draw(
+    left: &[usize],
+    utility: impl Fn(usize) -> f64,
+    entries: &[Entry<'_>],
+    temperature: f64,
+    random: &mut Random,
+) -> (usize, f64) {
+    let utilities: Vec<f64> = left.iter().map(|entry| utility(*entry)).collect();
+    let better = |a: usize, b: usize| {
+        quantised(utilities[a])
+            .cmp(&quantised(utilities[b]))
+            .then_with(|| by_id(&entries[left[b]], &entries[left[a]]))
+            == Ordering::Greater
+    };
+    let best = (1..left.len()).fold(0, |best, at| if better(at, best) { at } else { best });
+    if temperature <= 0.0 || left.len() == 1 {
+        return (best, 1.0);
+    }
+    let weights: Vec<f64> =
+        utilities.iter().map(|utility| libm::exp((utility - utilities[best]) / temperature)).collect();
+    let total: f64 = weights.iter().sum();
+    let mut rest = random.unit() * total;
+    for (at, weight) in weights.iter().enumerate() {
+        rest -= weight;
+        if rest < 0.0 {
+            return (at, weight / total);
+        }
+    }
+    (best, weights[best] / total)
+}
