@@ -4,3 +4,4 @@ pub mod clean;
 pub mod join;
 pub mod source;
 pub mod split;
+pub mod survey;
