@@ -33,6 +33,7 @@ type Answer = std::result::Result<Response, Problem>;
 #[event(start)]
 fn start() {
     let _ = bundle::engine();
+    let _ = bundle::integrity();
 }
 
 #[event(fetch)]

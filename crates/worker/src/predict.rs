@@ -1,8 +1,11 @@
 //! `POST /predict/<model>`: the effects of every candidate, in the page's own order.
 
-use attune::engine::Prediction;
+use std::collections::BTreeMap;
+
+use attune::Request as WireRequest;
+use attune::decision::Effect;
 use attune::event::metarank::RankRequest;
-use attune::wire::Request as WireRequest;
+use attune::{Engine, Prediction};
 use serde::Serialize;
 use worker::Request;
 
@@ -14,20 +17,35 @@ use crate::{Answer, body, bundle, rank};
 struct Predicted<'a> {
     bundle: &'a str,
     schema: &'a str,
-    slots: Vec<PredictedSlot>,
+    slots: Vec<PredictedSlot<'a>>,
 }
 
 #[derive(Serialize)]
-struct PredictedSlot {
+struct PredictedSlot<'a> {
     id: String,
-    candidates: Vec<PredictedCandidate>,
+    candidates: Vec<PredictedCandidate<'a>>,
 }
 
 #[derive(Serialize)]
-struct PredictedCandidate {
+struct PredictedCandidate<'a> {
     id: String,
-    #[serde(flatten)]
-    prediction: Prediction,
+    /// By head; bit for bit what the other runtimes get.
+    logits: BTreeMap<&'a str, f32>,
+    effects: BTreeMap<&'a str, Effect>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributions: Option<BTreeMap<String, BTreeMap<String, f32>>>,
+}
+
+impl<'a> PredictedCandidate<'a> {
+    fn new(engine: &'a Engine, id: String, prediction: &Prediction, explain: bool) -> Self {
+        let names = || engine.heads().iter().map(|head| head.name.as_str());
+        Self {
+            id,
+            logits: names().zip(prediction.logits.iter().copied()).collect(),
+            effects: names().zip(prediction.effects.iter().copied()).collect(),
+            attributions: explain.then(|| engine.attributions(prediction)),
+        }
+    }
 }
 
 /// Takes Attune's request (`slots`) or Metarank's (`items`). Without a bundle that can be used there is nothing to
@@ -40,9 +58,9 @@ pub(crate) async fn predict(mut request: Request, settings: &Settings) -> Answer
         .map_err(|error| Problem::new(503, "no_bundle", error.to_string()).with("cause", error.code()))?;
     let predictions = engine.predict(&wire)?;
     let slots = wire.slots.into_iter().zip(predictions).map(|(slot, predictions)| {
-        let candidates = slot.candidates.into_iter().zip(predictions);
-        let candidates =
-            candidates.map(|(candidate, prediction)| PredictedCandidate { id: candidate.id, prediction });
+        let candidates = slot.candidates.into_iter().zip(&predictions).map(|(candidate, prediction)| {
+            PredictedCandidate::new(engine, candidate.id, prediction, wire.explain)
+        });
         PredictedSlot { id: slot.id, candidates: candidates.collect() }
     });
     json(&Predicted { bundle: engine.hash(), schema: engine.schema(), slots: slots.collect() })
