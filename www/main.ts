@@ -143,6 +143,7 @@ async function show(first = false): Promise<void> {
   if (moved && !first) {
     if (route === "" || route === "#/") homeScroll = scrollY;
     pages = 1;
+    document.querySelector("[data-toast]")?.classList.remove("on");
   }
   const before = route;
   route = hash;

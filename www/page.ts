@@ -120,7 +120,7 @@ export function frame(language: Language, view: Child): Child {
       h(
         "div",
         { class: "tools" },
-        h("button", { type: "button", class: "tool you", "data-you": "" }, h("span", { class: "dot", "aria-hidden": "true" }), say(language, "you")),
+        h("button", { type: "button", class: "tool you", "data-you": "" }, h("span", { class: "dot", "aria-hidden": "true" }), h("span", { class: "long" }, say(language, "you")), h("span", { class: "short" }, say(language, "you_short"))),
         h("button", { type: "button", class: "tool", "data-language": language === "en" ? "zh" : "en", "aria-label": say(language, "language_label") }, h("span", { lang: language === "en" ? "zh-Hans" : "en" }, say(language, "language"))),
         h("button", { type: "button", class: "tool icon", "data-theme-switch": "", "aria-label": say(language, "theme") }, h("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, h("circle", { cx: 12, cy: 12, r: 8, class: "ring" }), h("path", { d: "M12 4a8 8 0 0 1 0 16z", class: "half" }))),
         h("a", { class: "tool cart", href: "#/cart" }, say(language, "cart"), " ", h("span", { class: "count", "data-count": "" }, "0")),

@@ -58,7 +58,7 @@ export function whyPanel(language: Language, shown: Shown[], applied: boolean, f
     return h(
       "li",
       { class: "why", "data-entry": product.id, tabindex: "-1", "aria-current": focus === product.id ? "true" : null },
-      h("div", { class: "why-head" }, h("span", { class: "place", "aria-hidden": "true" }, place + 1), h("span", { class: "why-picture" }, picture(language, product)), h("h3", {}, nameOf(language, product))),
+      h("div", { class: "why-head" }, h("span", { class: "place", "aria-hidden": "true" }, place + 1), h("span", { class: "why-picture" }, picture(language, product, true)), h("h3", {}, nameOf(language, product))),
       bars,
       h("ul", { class: "reasons" }, all.slice(0, 4).map((one) => reason(language, one, strongest))),
       all.length > 4 && h("details", {}, h("summary", {}, say(language, "smaller")), h("ul", { class: "reasons" }, all.slice(4).map((one) => reason(language, one, strongest)))),
@@ -92,7 +92,7 @@ function liking(language: Language, field: string, values: Record<string, Decaye
 export function youPanel(language: Language, catalogue: Catalogue, profile: Profile | null, failed: boolean): Child {
   const tuning = readTuning();
   const counters = Object.entries(profile?.counters ?? {});
-  const word = (kind: string) => (isWord(kind) ? say(language, kind) : value(language, kind));
+  const word = (kind: string) => (kind === "click" ? say(language, "clicked") : isWord(kind) ? say(language, kind) : value(language, kind));
   const count = (decayed: Decayed) => new Intl.NumberFormat(language === "en" ? "en" : "zh-CN", { maximumFractionDigits: 1 }).format(now(decayed));
   const prices = profile?.price_count && now(profile.price_count) > 1e-6 && profile.price_sum ? now(profile.price_sum) / now(profile.price_count) : null;
   const fact = (name: string, shown: string | number) => h("div", {}, h("dt", {}, name), h("dd", {}, shown));
@@ -113,7 +113,7 @@ export function youPanel(language: Language, catalogue: Catalogue, profile: Prof
     known ? null : h("p", { class: "empty" }, say(language, "you_empty")),
     known && h("h3", {}, say(language, "did")),
     known && h("dl", { class: "counters" }, counters.map(([kind, decayed]) => fact(word(kind), count(decayed))), fact(say(language, "visits"), profile?.sessions ?? 0), fact(say(language, "orders"), profile?.orders ?? 0), prices !== null && fact(say(language, "usual_price"), money(language, Math.round(prices), catalogue.currency))),
-    recent.length > 0 && h("ul", { class: "recent" }, recent.map((product) => h("li", { title: nameOf(language, product) }, picture(language, product)))),
+    recent.length > 0 && h("ul", { class: "recent" }, recent.map((product) => h("li", { title: nameOf(language, product) }, picture(language, product, true)))),
     likes.some(Boolean) && [h("h3", {}, say(language, "likes")), likes],
     h("h3", {}, say(language, "tags")),
     h("p", { class: "tags" }, (profile?.tags ?? []).length === 0 ? h("span", { class: "quiet" }, say(language, "no_tags")) : profile?.tags?.map((tag) => h("span", { class: "tag" }, value(language, tag)))),
