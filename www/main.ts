@@ -91,7 +91,7 @@ async function rerank(returning: boolean): Promise<void> {
   const decision = await ranking.decide();
   showStatus();
   if (!decision || !grid("for_you")) return;
-  const profile = await ranking.attune?.profile();
+  const profile = await ranking.profile();
   // A first visit keeps the page's own order: there is nothing to know yet.
   const acted = Object.keys(profile?.counters ?? {}).some((kind) => kind !== "impression");
   if (!acted && !returning) return;
@@ -210,7 +210,7 @@ function openWhy(slot: string, focus: string | null): void {
 }
 
 async function openYou(): Promise<void> {
-  const profile = (await ranking.attune?.profile()) ?? null;
+  const profile = await ranking.profile();
   openDrawer(youPanel(language(), catalogue, profile, ranking.state === "failed"));
 }
 
@@ -332,8 +332,9 @@ document.addEventListener("change", (event) => {
 addEventListener("hashchange", () => void show());
 
 if (read(KEYS.language) === null && language() === "zh") write(KEYS.language, "zh");
+const loaded = ranking.load();
 await show(true);
-await ranking.load();
+await loaded;
 await rerank(false);
 watchSlots();
 root.dataset.ready = ranking.state;

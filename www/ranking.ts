@@ -3,7 +3,7 @@
 import { arrange, grid } from "./arrange";
 import { type Catalogue, type HomeSlot, type Product, apart, homeSlots } from "./catalogue";
 import { flip } from "./flip";
-import { type Attune, type Decision, type Ranked, type ShopperEvent, type Term, loadAttune } from "./module";
+import { type Attune, type Decision, type Profile, type Ranked, type ShopperEvent, type Term, loadAttune } from "./module";
 import { KEYS, readOrder, readTuning, write } from "./storage";
 import type { Language } from "./words";
 
@@ -34,6 +34,7 @@ export class Ranking {
   private readonly page: HomeSlot[];
   private readonly byId: Map<string, Product>;
   private readonly counted = new Set<string>();
+  private loading: Promise<void> = Promise.resolve();
 
   constructor(
     catalogue: Catalogue,
@@ -53,7 +54,12 @@ export class Ranking {
     return Object.keys(readOrder()).length > 0;
   }
 
-  async load(): Promise<void> {
+  load(): Promise<void> {
+    this.loading = this.start();
+    return this.loading;
+  }
+
+  private async start(): Promise<void> {
     try {
       performance.mark("attune-load");
       this.attune = await loadAttune();
@@ -64,12 +70,15 @@ export class Ranking {
     }
   }
 
+  /** What is tracked before the module is there waits for it. */
   async track(event: Omit<ShopperEvent, "at">): Promise<void> {
-    try {
-      await this.attune?.track({ ...event, at: Date.now() });
-    } catch (error) {
-      console.warn("attune:", error);
-    }
+    const at = Date.now();
+    await this.loading;
+    await this.attune?.track({ ...event, at });
+  }
+
+  async profile(): Promise<Profile | null> {
+    return ((await this.attune?.profile()) ?? null) as Profile | null;
   }
 
   item(product: Product, quantity = 1) {
