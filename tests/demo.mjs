@@ -19,9 +19,6 @@ const BUNDLE = process.env.ATTUNE_BUNDLE ?? join(ROOT, "models/demo.attune");
 const BIN = process.env.ATTUNE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "release/attune");
 const say = (text) => console.error(text);
 
-if (options.once) await once();
-else await serve();
-
 async function serve() {
   const worker = await startWorker({ port: Number(options.port ?? 8787) });
   console.log(`Storefront and Worker: ${worker.url.href.replace(/\/$/, "")}`);
@@ -34,17 +31,19 @@ async function serve() {
 }
 
 async function once() {
-  const worker = await startWorker({ port: Number(options.port ?? 0) });
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+  let worker;
+  let browser;
   let answer;
   try {
+    worker = await startWorker({ port: Number(options.port ?? 0) });
+    browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
     answer = await play(worker, browser);
   } catch (error) {
     say(error.stack ?? String(error));
     answer = { browser: null, worker: null, native: null, equal: false, ready_ms: null, error: String(error.message ?? error).split("\n")[0] };
   } finally {
-    await browser.close();
-    await worker.stop();
+    await browser?.close();
+    await worker?.stop();
   }
   console.log(JSON.stringify(answer));
   process.exitCode = answer.equal ? 0 : 1;
@@ -144,12 +143,12 @@ async function fromWorker(worker, request) {
   return response.json();
 }
 
-/** `attune rank`: a line with `slots` is Attune's own request, and its answer a decision. */
+/** `attune rank --wire`: a request a line, a decision a line. */
 function fromNative(request) {
   for (const file of [BIN, BUNDLE]) if (!existsSync(file)) throw new Error(`${file} is not there`);
   return new Promise((resolved, rejected) => {
     const done = (error, stdout, stderr) => (error ? rejected(new Error(`attune rank: ${stderr.trim() || error.message}`)) : resolved(JSON.parse(stdout.trim().split("\n")[0])));
-    const child = execFile(BIN, ["rank", "--bundle", BUNDLE], { maxBuffer: 1 << 26 }, done);
+    const child = execFile(BIN, ["rank", "--bundle", BUNDLE, "--wire"], { maxBuffer: 1 << 26 }, done);
     child.stdin.on("error", rejected);
     child.stdin.end(`${JSON.stringify(request)}\n`);
   });
@@ -187,3 +186,6 @@ async function firstRanking(browser, url, request) {
   await context.close();
   return took;
 }
+
+if (options.once) await once();
+else await serve();
