@@ -99,8 +99,9 @@ async function shop(page) {
   await page.click("[data-add]");
   await page.fill("[data-search] input", (await page.textContent(".facts dd")).trim());
   await page.press("[data-search] input", "Enter");
+  await page.waitForSelector(".view > .grid");
   await page.click(".card-link");
-  await page.waitForSelector("[data-add]");
+  await page.waitForSelector(".item-text");
   await page.click(".logo");
   await page.waitForSelector('[data-slot="for_you"]');
   await page.waitForTimeout(1200);
