@@ -86,15 +86,19 @@ function watchSlots(): void {
   for (const list of document.querySelectorAll("[data-slot]")) observer.observe(list);
 }
 
-/** Asks for an order. `returning`: the view is new, so cards may move before the shopper's eyes; else seen slots wait. */
-async function rerank(returning: boolean): Promise<void> {
+/**
+ * Asks for an order. When the page has just `loaded`, slots that have been seen wait for the shopper's word; when they
+ * have `returned` to this view or `asked` for it, cards move before their eyes.
+ */
+async function rerank(cause: "loaded" | "returned" | "asked"): Promise<void> {
+  const returning = cause !== "loaded";
   const decision = await ranking.decide();
   showStatus();
   if (!decision || !grid("for_you")) return;
   const profile = await ranking.profile();
   // A first visit keeps the page's own order: there is nothing to know yet.
   const acted = Object.keys(profile?.counters ?? {}).some((kind) => kind !== "impression");
-  if (!acted && !returning) return;
+  if (!acted && cause !== "asked") return;
   const fixed = returning ? new Set<string>() : new Set(ranking.seen);
   const moved = ranking.place(ranking.settled(decision, fixed), returning);
   if (returning) toast(moved > 0 ? words("moved", { n: moved }) : words("unmoved"));
@@ -145,7 +149,6 @@ async function show(first = false): Promise<void> {
     pages = 1;
     document.querySelector("[data-toast]")?.classList.remove("on");
   }
-  const before = route;
   route = hash;
   for (const link of document.querySelectorAll<HTMLElement>("[data-nav]")) {
     const on = link.dataset.nav === (name === "" ? "home" : name);
@@ -161,7 +164,7 @@ async function show(first = false): Promise<void> {
     home(first);
     if (first) return;
     scrollTo(0, homeScroll);
-    if (moved) await rerank(before !== "" && before !== "#/");
+    if (moved) await rerank("returned");
     return;
   }
   observer.disconnect();
@@ -268,7 +271,6 @@ function setLanguage(to: Language): void {
   write(KEYS.language, to);
   const kept = scrollY;
   app.replaceChildren(...toNodes(frame(language(), null)));
-  if (parts()[0] === "") home(false);
   void show().then(() => scrollTo(0, kept));
   document.querySelector<HTMLElement>("[data-language]")?.focus({ preventScroll: true });
 }
@@ -292,7 +294,7 @@ document.addEventListener("click", (event) => {
     if (product) void ranking.track({ type: "click", items: [ranking.item(product)], ...(data.in && { slot: data.in }), ...(data.in && ranking.decision && { decision: ranking.decision.id }) });
   } else if (data.why !== undefined) openWhy(data.in ?? "for_you", data.why);
   else if (data.whySlot !== undefined) openWhy(data.whySlot, null);
-  else if (data.update !== undefined) void rerank(true);
+  else if (data.update !== undefined) void rerank("asked");
   else if (data.you !== undefined) void openYou();
   else if (data.close !== undefined) drawer.close();
   else if (data.add !== undefined) void add(data.add);
@@ -326,7 +328,7 @@ document.addEventListener("change", (event) => {
   if (input.dataset.objective !== undefined) tuning.objective = Number(input.value);
   else tuning.explore = input.checked;
   write(KEYS.tuning, JSON.stringify(tuning));
-  void rerank(true);
+  void rerank("asked");
 });
 
 addEventListener("hashchange", () => void show());
@@ -335,6 +337,6 @@ if (read(KEYS.language) === null && language() === "zh") write(KEYS.language, "z
 const loaded = ranking.load();
 await show(true);
 await loaded;
-await rerank(false);
+await rerank("loaded");
 watchSlots();
 root.dataset.ready = ranking.state;

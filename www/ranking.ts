@@ -44,10 +44,14 @@ export class Ranking {
     this.byId = new Map(catalogue.products.map((product) => [product.id, product]));
   }
 
-  /** Slot → visible ids, as they stand now or last stood. */
+  /** Slot → ids, as they stand now or last stood. What the shop no longer has is left out. */
   order(): Record<string, string[]> {
     const stored = readOrder();
-    return Object.fromEntries(this.page.map(({ id, ids }) => [id, stored[id] ?? ids]));
+    const whole = ({ id, ids }: HomeSlot) => {
+      const known = (stored[id] ?? []).filter((item) => ids.includes(item));
+      return [id, [...known, ...ids.filter((item) => !known.includes(item))]] as [string, string[]];
+    };
+    return Object.fromEntries(this.page.map(whole));
   }
 
   get personal(): boolean {
