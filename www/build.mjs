@@ -19,7 +19,6 @@ const products = process.env.ATTUNE_CATALOGUE ?? join(here, "catalogue.json");
 
 for (const [what, file, mend] of [
   ["catalogue", products, "set ATTUNE_CATALOGUE, or write www/catalogue.json"],
-  ["bundle", bundle, "set ATTUNE_BUNDLE, or train models/demo.attune"],
   ["npm package", join(packaged, "package.json"), "cargo xtask build browser"],
 ]) {
   if (!existsSync(file)) fail(`the ${what} is not there: ${file}; mend it with: ${mend}`);
@@ -57,8 +56,10 @@ const exported = manifest.exports?.["."] ?? manifest.exports ?? manifest.module 
 const entry = typeof exported === "string" ? exported : (exported.browser ?? exported.import ?? exported.default);
 if (typeof entry !== "string") fail("the npm package names no module");
 const wasm = readdirSync(packaged, { recursive: true }).filter((file) => file.endsWith(".wasm"));
-const model = readFileSync(bundle);
-writeFileSync(join(out, "demo.attune"), model);
+// Without a bundle the page is whole, in its own order, and says so.
+const model = existsSync(bundle) ? readFileSync(bundle) : null;
+if (model) writeFileSync(join(out, "demo.attune"), model);
+else console.error(`  NO BUNDLE: ${bundle} is not there; the page will keep its own order. Mend it with: set ATTUNE_BUNDLE, or train models/demo.attune`);
 
 // Script, style, and the home page as it is without Attune, in both languages.
 await esbuild({ entryPoints: [join(here, "main.ts")], outfile: join(out, "main.js"), format: "esm" });
@@ -76,8 +77,8 @@ const values = {
   early: script,
   early_hash: `sha256-${sha256(script)}`,
   attune: `attune/${entry.replace(/^\.\//, "")}`,
-  bundle: "demo.attune",
-  integrity: `sha256-${sha256(model)}`,
+  bundle: model ? "demo.attune" : "",
+  integrity: model ? `sha256-${sha256(model)}` : "",
   wasm: wasm.length === 1 ? `attune/${wasm[0]}` : "",
 };
 const html = readFileSync(join(here, "index.html"), "utf8").replace(/\{\{(\w+)\}\}/g, (_, name) => {

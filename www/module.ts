@@ -24,7 +24,7 @@ export interface Profile {
 /** Loads what the build named on the `html` element. Rejects when there is no model to be had. */
 export async function loadAttune(): Promise<Attune> {
   const { attune, bundle, integrity, wasm } = document.documentElement.dataset;
-  if (!attune || !bundle) throw new Error("this page was built without the attune package");
+  if (!attune || !bundle) throw new Error("this page was built without a bundle");
   const address = (path: string) => new URL(path, document.baseURI).href;
   const { load } = (await import(address(attune))) as { load(options: Options): Promise<Attune> };
   const loaded = await load({ bundle: address(bundle), integrity, ...(wasm && { wasm: address(wasm) }) });
