@@ -1,0 +1,75 @@
+// node crates/browser/js/build.mjs OUT WASM_BINDGEN_DIR: the npm package `attune` as a folder.
+// WASM_BINDGEN_DIR holds what `wasm-bindgen --target web` wrote.
+
+import { execFileSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, "../../..");
+const require = createRequire(join(root, "package.json"));
+const { build } = require("esbuild");
+const [out, bindgen] = process.argv.slice(2).map((folder) => resolve(folder));
+if (!bindgen) {
+  console.error("node build.mjs OUT WASM_BINDGEN_DIR");
+  process.exit(2);
+}
+mkdirSync(out, { recursive: true });
+
+const target = "es2022";
+const quiet = { bundle: true, target, logLevel: "warning", format: "esm", write: false, legalComments: "none" };
+
+/** wasm-bindgen's module as a function: each call is an instance of its own, so that one can follow a trap. */
+async function glue() {
+  const wanted = ["Engine", "decideWithout", "logLine", "applyEvents", "checkProfile"];
+  const { outputFiles } = await build({
+    ...quiet,
+    stdin: {
+      contents: `import * as all from "./attune_browser.js";
+        export const { default: init, ${wanted.join(", ")} } = all;`,
+      resolveDir: bindgen,
+    },
+    format: "iife",
+    globalName: "glue",
+    // Its own idea of where the wasm lies is never used.
+    define: { "import.meta.url": '"/"' },
+  });
+  return `export default function () { ${outputFiles[0].text}; return glue; }`;
+}
+
+const contents = await glue();
+const instances = {
+  name: "glue",
+  setup(plugin) {
+    plugin.onResolve({ filter: /^attune:glue$/ }, () => ({ path: "glue", namespace: "attune" }));
+    plugin.onLoad({ filter: /.*/, namespace: "attune" }, () => ({ contents, loader: "js" }));
+  },
+};
+const minified = { ...quiet, write: true, minify: true };
+await build({ ...minified, entryPoints: [join(here, "src/attune.ts")], outfile: join(out, "attune.js"), plugins: [instances] });
+await build({ ...minified, bundle: false, entryPoints: [join(here, "src/worker.ts")], outfile: join(out, "attune.worker.js") });
+
+// Types: checked whole, then the two public files as one.
+const tsc = join(root, "node_modules/.bin/tsc");
+const types = mkdtempSync(join(tmpdir(), "attune-types-"));
+execFileSync(tsc, ["-p", here, "--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--outDir", types], { stdio: ["ignore", 2, 2] });
+const inner = /^(import|export) .* from .*;\n/gm;
+const declared = ["types.d.ts", "attune.d.ts"].map((file) => readFileSync(join(types, file), "utf8").replace(inner, ""));
+writeFileSync(join(out, "attune.d.ts"), declared.join("\n"));
+rmSync(types, { recursive: true });
+
+copyFileSync(join(bindgen, "attune_browser_bg.wasm"), join(out, "attune_bg.wasm"));
+copyFileSync(join(here, "README.md"), join(out, "README.md"));
+for (const license of ["LICENSE-MIT", "LICENSE-APACHE"]) {
+  if (existsSync(join(root, license))) copyFileSync(join(root, license), join(out, license));
+}
+const version = /\[workspace\.package\]\s+version = "([^"]+)"/.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))[1];
+const manifest = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
+writeFileSync(join(out, "package.json"), `${JSON.stringify({ ...manifest, version }, null, 2)}\n`);
+
+const scripts = ["attune.js", "attune.worker.js"].map((file) => gzipSync(readFileSync(join(out, file)), { level: 9 }).length);
+console.error(`  JavaScript ${scripts.join(" + ")} bytes gzip`);
