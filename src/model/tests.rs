@@ -1,124 +1,11 @@
 use prost::Message;
-use tract_onnx::pb;
-use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value};
 
 use super::{Model, ModelError};
 
-const FIELDS: usize = 24;
-const HEADS: usize = 2;
-const COLUMNS: usize = 4;
-const A: usize = FIELDS * HEADS;
-const E: usize = FIELDS * COLUMNS;
+#[path = "../../tests/equality/network.rs"]
+mod network;
 
-/// A small generator of its own, so that the weights never change: splitmix64, to [-1, 1).
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
-    }
-
-    fn take(&mut self, count: usize) -> Vec<f32> {
-        (0..count).map(|_| self.next()).collect()
-    }
-}
-
-fn tensor(name: &str, dims: &[i64], values: &[f32]) -> pb::TensorProto {
-    pb::TensorProto {
-        name: name.to_owned(),
-        dims: dims.to_vec(),
-        data_type: 1,
-        raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        ..Default::default()
-    }
-}
-
-fn node(op: &str, inputs: &[&str], output: &str) -> pb::NodeProto {
-    pb::NodeProto {
-        op_type: op.to_owned(),
-        input: inputs.iter().map(|&i| i.to_owned()).collect(),
-        output: vec![output.to_owned()],
-        ..Default::default()
-    }
-}
-
-fn value(name: &str, dims: &[Option<i64>]) -> pb::ValueInfoProto {
-    let dim = dims.iter().map(|size| Dimension {
-        value: Some(size.map_or_else(|| Value::DimParam("N".to_owned()), Value::DimValue)),
-        ..Default::default()
-    });
-    let shape = pb::TensorShapeProto { dim: dim.collect() };
-    let tensor = pb::type_proto::Tensor { elem_type: 1, shape: Some(shape) };
-    pb::ValueInfoProto {
-        name: name.to_owned(),
-        r#type: Some(pb::TypeProto {
-            value: Some(pb::type_proto::Value::TensorType(tensor)),
-            ..Default::default()
-        }),
-        ..Default::default()
-    }
-}
-
-/// The student of 24 fields: `additive`·S + MLP 96-32-16-2.
-fn student() -> pb::ModelProto {
-    let mut noise = Noise(7);
-    let mut selection = vec![0.0; A * HEADS];
-    for row in 0..A {
-        selection[row * HEADS + row % HEADS] = 1.0;
-    }
-    let layer = |noise: &mut Noise, rows: usize, columns: usize| -> Vec<f32> {
-        noise.take(rows * columns).iter().map(|w| w * (2.0 / rows as f32).sqrt()).collect()
-    };
-    pb::ModelProto {
-        ir_version: 8,
-        opset_import: vec![pb::OperatorSetIdProto { domain: String::new(), version: 17 }],
-        graph: Some(pb::GraphProto {
-            name: "student".to_owned(),
-            initializer: vec![
-                tensor("S", &[A as i64, HEADS as i64], &selection),
-                tensor("W1", &[E as i64, 32], &layer(&mut noise, E, 32)),
-                tensor("b1", &[32], &noise.take(32)),
-                tensor("W2", &[32, 16], &layer(&mut noise, 32, 16)),
-                tensor("b2", &[16], &noise.take(16)),
-                tensor("W3", &[16, HEADS as i64], &layer(&mut noise, 16, HEADS)),
-                tensor("b3", &[HEADS as i64], &noise.take(HEADS)),
-            ],
-            node: vec![
-                node("MatMul", &["additive", "S"], "sum"),
-                node("MatMul", &["embedding", "W1"], "p1"),
-                node("Add", &["p1", "b1"], "a1"),
-                node("Relu", &["a1"], "h1"),
-                node("MatMul", &["h1", "W2"], "p2"),
-                node("Add", &["p2", "b2"], "a2"),
-                node("Relu", &["a2"], "h2"),
-                node("MatMul", &["h2", "W3"], "p3"),
-                node("Add", &["sum", "p3"], "s3"),
-                node("Add", &["s3", "b3"], "logits"),
-            ],
-            input: vec![
-                value("additive", &[None, Some(A as i64)]),
-                value("embedding", &[None, Some(E as i64)]),
-            ],
-            output: vec![value("logits", &[None, Some(HEADS as i64)])],
-            ..Default::default()
-        }),
-        ..Default::default()
-    }
-}
-
-fn rows(n: usize) -> (Vec<f32>, Vec<f32>) {
-    let mut noise = Noise(11);
-    let (mut additive, mut embedding) = (Vec::new(), Vec::new());
-    for _ in 0..n {
-        additive.extend(noise.take(A));
-        embedding.extend(noise.take(E));
-    }
-    (additive, embedding)
-}
+use network::{A, E, HEADS, node, pb, rows, student, tensor, value};
 
 fn constants(file: &pb::ModelProto) -> Vec<Vec<f32>> {
     let decode = |t: &pb::TensorProto| {
@@ -225,7 +112,8 @@ fn refused(change: impl Fn(&mut pb::GraphProto)) -> &'static str {
 
 #[test]
 fn hostile_constants_are_refused() {
-    let cases: &[(&str, &str, fn(&mut pb::TensorProto))] = &[
+    type Change = fn(&mut pb::TensorProto);
+    let cases: &[(&str, &str, Change)] = &[
         ("NaN", "model_not_finite", |t| t.raw_data[..4].copy_from_slice(&f32::NAN.to_le_bytes())),
         ("infinite", "model_not_finite", |t| t.raw_data[..4].copy_from_slice(&f32::INFINITY.to_le_bytes())),
         ("negative", "model_shape", |t| t.dims[0] = -96),
