@@ -238,7 +238,9 @@ impl Profile {
             let known = self.attributes.contains_key(name);
             if matches!(value, Value::Missing(_)) {
                 self.attributes.remove(name);
-            } else if short && name.len() <= MAX_VALUE_BYTES && (known || self.attributes.len() < MAX_ATTRIBUTES)
+            } else if short
+                && name.len() <= MAX_VALUE_BYTES
+                && (known || self.attributes.len() < MAX_ATTRIBUTES)
             {
                 self.attributes.insert(name.clone(), value.clone());
             }

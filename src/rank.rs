@@ -37,9 +37,10 @@ pub fn score(terms: &[Term], candidate: &Candidate, effect: impl Fn(&str) -> Opt
     let mut total = 0.0;
     for term in terms {
         let value = term.effect.as_deref().map_or(Some(1.0), &effect).unwrap_or(0.0);
-        let times = term.times.as_deref().map_or(1.0, |name| {
-            candidate.fields.get(name).and_then(Value::number).unwrap_or(0.0)
-        });
+        let times = term
+            .times
+            .as_deref()
+            .map_or(1.0, |name| candidate.fields.get(name).and_then(Value::number).unwrap_or(0.0));
         let part = term.weight * value * times;
         if part.is_finite() {
             total += part;

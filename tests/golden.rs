@@ -2,6 +2,8 @@
 //! and tests/worker. `ATTUNE_BLESS=1 cargo test --test golden` writes them anew, with the bundle they use: the
 //! shop's feature list over a seeded, untrained network, so that equality is tested on every kind of feature.
 
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,7 @@ use attune::{Bundle, Candidate, Engine, Event, EventKind, Profile, Request, deci
 use prost::Message;
 use serde_json::{Value, json};
 
+#[allow(dead_code, reason = "the equality test uses the rest")]
 #[path = "equality/network.rs"]
 mod network;
 
@@ -55,7 +58,8 @@ fn profile() -> Profile {
     let mut identify = Event::new(EventKind::Identify, NOW - 9_000_000_000);
     identify.fields.insert("age_band".to_owned(), "25-34".into());
     profile.apply(&identify, &[]);
-    for (n, kind) in [EventKind::Click, EventKind::View, EventKind::AddToCart, EventKind::Purchase].iter().enumerate()
+    for (n, kind) in
+        [EventKind::Click, EventKind::View, EventKind::AddToCart, EventKind::Purchase].iter().enumerate()
     {
         let mut event = Event::new(*kind, NOW - 86_400_000 * (4 - n as i64));
         let items: Vec<Candidate> = serde_json::from_value(Value::Array(candidates(n * 3 + 2))).unwrap();
@@ -208,9 +212,14 @@ fn bless() {
     for (name, request) in cases() {
         // The largest request is made by each runner, so that the files stay small.
         let decision = serde_json::to_value(decide_json(Ok(&engine), &text(&request))).unwrap();
-        let stored = if name == "too_many" { json!({"repeat": 10_001, "of": self::request(name, 1)}) } else { request };
+        let stored = if name == "too_many" {
+            json!({"repeat": 10_001, "of": self::request(name, 1)})
+        } else {
+            request
+        };
         let case = json!({"name": name, "request": stored, "decision": decision});
-        fs::write(folder().join(format!("{name}.json")), serde_json::to_string(&case).unwrap() + "\n").unwrap();
+        fs::write(folder().join(format!("{name}.json")), serde_json::to_string(&case).unwrap() + "\n")
+            .unwrap();
     }
 }
 

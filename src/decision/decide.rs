@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Arm, Decision, Fallback, LogLine, LoggedDecision, LoggedItem, LoggedSlot, Ranked, RankedSlot, Reason, Source,
-    Withheld,
+    Arm, Decision, Fallback, LogLine, LoggedDecision, LoggedItem, LoggedSlot, Ranked, RankedSlot, Reason,
+    Source, Withheld,
 };
 use crate::engine::{Engine, Prediction};
 use crate::error::Error;
 use crate::feature::DeviceClass;
 use crate::profile::SCHEMA;
 use crate::rank::{Entry, Random, bucket, order, score};
-use crate::wire::{Fields, Mode, Request, Slot, Value, VERSION};
+use crate::wire::{Fields, Mode, Request, Slot, VERSION, Value};
 
 /// Decides what to show. It never fails: without a usable bundle, or in the hold-out, the page keeps its own
 /// order (without what must not be shown), and the decision says why.

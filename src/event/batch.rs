@@ -189,9 +189,9 @@ mod tests {
         for text in ["", "nonsense", "{", "[1,2", "\u{0}"] {
             assert_eq!(Batch::read(text, 0, 10).unwrap_err().code(), "malformed", "{text:?}");
         }
-        let many = format!("[{}]", vec![NATIVE; 11].join(","));
+        let many = format!("[{}]", [NATIVE; 11].join(","));
         assert_eq!(Batch::read(&many, 0, 10).unwrap_err().code(), "too_many");
-        assert_eq!(Batch::read(&vec![NATIVE; 11].join("\n"), 0, 10).unwrap_err().code(), "too_many");
+        assert_eq!(Batch::read(&[NATIVE; 11].join("\n"), 0, 10).unwrap_err().code(), "too_many");
     }
 
     #[test]

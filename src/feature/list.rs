@@ -194,9 +194,7 @@ impl Kind {
             | Self::Category { from, .. }
             | Self::Text { from, .. }
             | Self::Rate { by: from, .. } => !matches!(from, Source::Candidate(_)),
-            Self::Cross { a, b } => {
-                !matches!(a, Source::Candidate(_)) && !matches!(b, Source::Candidate(_))
-            }
+            Self::Cross { a, b } => !matches!(a, Source::Candidate(_)) && !matches!(b, Source::Candidate(_)),
             Self::Preference { .. } | Self::Match { .. } | Self::PriceRatio | Self::ItemTouches => false,
             Self::Recency { of } => matches!(of, Recency::Visit | Recency::Order),
             Self::Position

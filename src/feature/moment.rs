@@ -120,12 +120,15 @@ mod tests {
         };
         assert_eq!((moment(0, 0).hour(), moment(0, 0).weekday()), (0, 3));
         assert_eq!((moment(0, -60).hour(), moment(0, -60).weekday()), (23, 2));
-        assert_eq!(moment(i64::MAX, i32::MAX).hour() < 24, true);
+        assert!(moment(i64::MAX, i32::MAX).hour() < 24);
     }
 
     #[test]
     fn device_classes() {
-        assert_eq!(DeviceClass::of("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0) Mobile/15E"), DeviceClass::Mobile);
+        assert_eq!(
+            DeviceClass::of("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0) Mobile/15E"),
+            DeviceClass::Mobile
+        );
         assert_eq!(DeviceClass::of("Mozilla/5.0 (X11; Linux x86_64) Chrome/156"), DeviceClass::Desktop);
         assert_eq!(DeviceClass::of("Googlebot/2.1"), DeviceClass::Bot);
         assert_eq!(DeviceClass::of(""), DeviceClass::Unknown);

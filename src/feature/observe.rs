@@ -150,7 +150,13 @@ impl Encoder {
     /// Reads the raw values of all fields for one candidate at `position` into `out`.
     ///
     /// Training passes the position at which the candidate stood; serving passes 0.
-    pub fn observe(&self, moment: &Moment<'_>, candidate: &Candidate, position: usize, out: &mut Observation) {
+    pub fn observe(
+        &self,
+        moment: &Moment<'_>,
+        candidate: &Candidate,
+        position: usize,
+        out: &mut Observation,
+    ) {
         out.clear();
         for (feature, rates) in self.list.features.iter().zip(&self.rates) {
             observe_one(feature, rates, moment, candidate, position, out);
@@ -215,9 +221,7 @@ fn observe_one(
         Kind::PriceRatio => {
             let price = candidate.fields.get("price").and_then(Value::number);
             let usual = profile.and_then(|profile| profile.usual_price(moment.at));
-            out.number(
-                price.zip(usual).filter(|(p, u)| *p > 0.0 && *u > 0.0).map(|(p, u)| libm::log(p / u)),
-            );
+            out.number(price.zip(usual).filter(|(p, u)| *p > 0.0 && *u > 0.0).map(|(p, u)| libm::log(p / u)));
         }
         Kind::Rate { by, .. } => {
             out.number(key_of(by, moment, candidate).map(|key| f64::from(rates.log_odds(key))));

@@ -52,7 +52,8 @@ impl Condition {
             Self::SpentAtLeast(spent) => profile.spent >= *spent,
             Self::SessionsAtLeast(sessions) => profile.sessions >= *sessions,
             Self::DaysSinceOrderAtLeast(days) => {
-                profile.orders > 0 && now.saturating_sub(profile.last_order) as f64 >= days * super::DAY as f64
+                profile.orders > 0
+                    && now.saturating_sub(profile.last_order) as f64 >= days * super::DAY as f64
             }
             Self::PrefersAtLeast(field, value, share) => profile.preference(field, value, now) >= *share,
             Self::AttributeIs(name, value) => profile.attributes.get(name) == Some(value),
