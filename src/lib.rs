@@ -39,3 +39,8 @@ pub use error::{Error, Result};
 pub use event::{Event, EventKind};
 pub use profile::Profile;
 pub use wire::{Candidate, Fields, Request, Slot, Value};
+
+/// The README's example runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct ReadMe;
