@@ -1,2 +1,76 @@
 //! `attune`, the command line.
-fn main() {}
+//!
+//! Answers go to standard output, everything else to standard error. Exit code 0 is success, 1 a failure that the
+//! message explains, 2 a wrong call.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod bundle;
+mod data;
+mod inspect;
+mod output;
+mod places;
+mod progress;
+mod rank;
+mod survey;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Ranks shop content for one shopper, with calibrated effects, the same in browser, Worker and native.
+#[derive(Parser)]
+#[command(name = "attune", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  attune data fetch obd
+  attune data check --data obd/random/all --mapping obd
+  echo '{\"id\":\"r1\",\"timestamp\":\"1764000000000\",\"items\":[{\"id\":\"p1\"},{\"id\":\"p2\"}]}' | attune rank --bundle shop.attune")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Fetch public data sets, list them, or look at data before training.
+    #[command(subcommand)]
+    Data(data::Command),
+    /// Rank candidates: one request a line in, one answer a line out.
+    Rank(rank::Arguments),
+    /// Show what a bundle is, and check it.
+    Inspect(inspect::Arguments),
+    /// Print a completion script for a shell.
+    #[command(
+        after_help = "Example:\n  attune completions bash > ~/.local/share/bash-completion/completions/attune"
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let (json, result) = match cli.command {
+        Command::Data(command) => (command.json(), data::run(command)),
+        Command::Rank(arguments) => (false, rank::run(&arguments)),
+        Command::Inspect(arguments) => (arguments.json, inspect::run(&arguments)),
+        Command::Completions { shell } => {
+            // Into memory first: the generator panics when the reader of its output goes away.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "attune", &mut script);
+            (false, output::text(&String::from_utf8_lossy(&script)))
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough.
+        Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("attune: {error:#}");
+            if json {
+                let _ = output::json(&output::failure(&error));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

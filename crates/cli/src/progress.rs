@@ -1,0 +1,55 @@
+//! Progress on standard error: bars on a terminal, a line a step elsewhere.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::output::size;
+
+/// One step whose size in bytes is known.
+pub(crate) struct Step {
+    name: String,
+    bar: Option<ProgressBar>,
+    total: u64,
+    start: Instant,
+    told: Instant,
+}
+
+/// How often a line is written where there is no terminal.
+const EVERY: Duration = Duration::from_secs(10);
+
+impl Step {
+    /// Begins a step over `total` bytes.
+    pub(crate) fn begin(name: &str, total: u64) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(total);
+            let style = "{msg:<24} {bar:32} {bytes:>9}/{total_bytes} {eta}";
+            if let Ok(style) = ProgressStyle::with_template(style) {
+                bar.set_style(style);
+            }
+            bar.set_message(name.to_owned());
+            bar
+        });
+        let now = Instant::now();
+        Self { name: name.to_owned(), bar, total, start: now, told: now }
+    }
+
+    /// Says how many bytes are done.
+    pub(crate) fn at(&mut self, done: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+        } else if self.told.elapsed() >= EVERY {
+            self.told = Instant::now();
+            eprintln!("{}: {} of {}", self.name, size(done), size(self.total));
+        }
+    }
+
+    /// Ends the step.
+    pub(crate) fn end(self, said: &str) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        eprintln!("{}: {said} ({:.1} s)", self.name, self.start.elapsed().as_secs_f64());
+    }
+}
