@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Each package of the workspace and the packages of the workspace it may name. Surfaces stand in nobody's list.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("attune", &[]),
     ("attune-generate", &["attune"]),
     ("attune-insight", &["attune"]),
@@ -21,6 +21,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
     ("attune-browser", &["attune"]),
     ("attune-browser-generate", &["attune", "attune-generate"]),
     ("attune-worker", &["attune", "attune-generate"]),
+    ("inventory", &[]),
     ("xtask", &[]),
 ];
 

@@ -41,7 +41,5 @@ pub(crate) fn json(value: &impl Serialize) -> JsResult<String> {
 /// # Errors
 /// An `Error` with code `malformed` that says where reading stopped.
 pub(crate) fn read<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> JsResult<T> {
-    serde_json::from_str(text)
-        .map_err(|error| Error::Malformed { what, detail: error.to_string() })
-        .into_js()
+    serde_json::from_str(text).map_err(|error| Error::Malformed { what, detail: error.to_string() }).into_js()
 }

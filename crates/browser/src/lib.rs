@@ -5,12 +5,12 @@ mod convert;
 
 use std::collections::BTreeMap;
 
+use attune::Prediction;
 use attune::decision::{Decision, Effect, Fallback, LogOptions};
 use attune::error::Error;
 use attune::event::batch::{Batch, MAX_EVENTS, Rejected};
 use attune::profile::{Profile, TagRule};
 use attune::wire::Request;
-use attune::Prediction;
 use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 
