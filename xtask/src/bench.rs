@@ -41,7 +41,7 @@ pub(crate) fn bench(ws: &Workspace, names: &[String], json: bool) -> Result<()> 
     }
     if wants("worker") {
         build::browser(ws, true)?;
-        build::www(ws, true)?;
+        build::www(ws, true, None)?;
         build::worker(ws, true)?;
         answer.insert("worker".into(), scripted(ws, "worker", json)?);
     }

@@ -126,15 +126,19 @@ pub(crate) fn native(ws: &Workspace, release: bool) -> Result<()> {
     run(&mut command)
 }
 
-/// The storefront, bundled by `node www/build.mjs OUT`.
-pub(crate) fn www(ws: &Workspace, ship: bool) -> Result<()> {
+/// The storefront, bundled by `node www/build.mjs OUT`, with this bundle or the shipped one.
+pub(crate) fn www(ws: &Workspace, ship: bool, bundle: Option<&Path>) -> Result<()> {
     let script = ws.root.join("www/build.mjs");
     if !script.is_file() {
         bail!("www/build.mjs is not there yet: nothing builds the storefront");
     }
     let out = ws.build.join("www");
     fs::create_dir_all(&out)?;
-    run(ws.node(&Surfaces { ship, native: "release" }).arg(script).arg(out))
+    let mut command = ws.node(&Surfaces { ship, native: "release" });
+    if let Some(bundle) = bundle {
+        command.env("ATTUNE_BUNDLE", bundle);
+    }
+    run(command.arg(script).arg(out))
 }
 
 fn optimise(ws: &Workspace, wasm: &Path, level: &str) -> Result<()> {

@@ -24,7 +24,7 @@ pub(crate) fn demo(ws: &Workspace, once: bool, ship: bool, more: &[String]) -> R
     eprintln!("▸ browser");
     build::browser(ws, ship)?;
     eprintln!("▸ storefront");
-    build::www(ws, ship)?;
+    build::www(ws, ship, None)?;
     eprintln!("▸ worker");
     build::worker(ws, ship)?;
     let mut node = ws.node(&Surfaces { ship, native: "release" });

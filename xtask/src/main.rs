@@ -99,7 +99,7 @@ fn task(mut args: Vec<String>) -> Result<bool> {
                 build::browser(&ws, ship)?;
             }
             if wants("www") {
-                build::www(&ws, ship)?;
+                build::www(&ws, ship, None)?;
             }
             if wants("worker") {
                 build::worker(&ws, ship)?;

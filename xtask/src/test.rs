@@ -73,7 +73,9 @@ pub(crate) fn test(ws: &Workspace, suites: &[String], ship: bool) -> Result<bool
     let mut good = built(&mut steps, "build native", page, &|| build::native(ws, false));
     good &= built(&mut steps, "build browser", page && has_browser_module, &|| build::browser(ws, ship));
     good &= built(&mut steps, "build worker", !worker.is_empty(), &|| build::worker(ws, ship));
-    good &= built(&mut steps, "build www", page && has_page && good, &|| build::www(ws, ship));
+    // What the storefront does with a ranking is tested with the golden bundle: it needs no training run.
+    let golden = ws.root.join("tests/golden/small.attune");
+    good &= built(&mut steps, "build www", page && has_page && good, &|| build::www(ws, ship, Some(&golden)));
     for (name, files) in [("node", node), ("browser", browser), ("worker", worker)] {
         if wants(name) {
             steps.step(name, || match files.as_slice() {
