@@ -25,7 +25,7 @@ export function goldenCases() {
     .sort()
     .map((file) => {
       const { name, request, decision } = JSON.parse(readFileSync(join(GOLDEN, file), "utf8"));
-      if (request.repeat) {
+      if (typeof request.repeat === "number") {
         const [slot] = request.of.slots;
         const candidates = Array(request.repeat).fill(slot.candidates[0]);
         return { name, decision, text: JSON.stringify({ ...request.of, slots: [{ ...slot, candidates }] }) };
