@@ -148,9 +148,16 @@ async function fromWorker(worker, request) {
 function fromNative(request) {
   for (const file of [BIN, BUNDLE]) if (!existsSync(file)) throw new Error(`${file} is not there`);
   return new Promise((resolved, rejected) => {
-    const done = (error, stdout, stderr) => (error ? rejected(new Error(`attune rank: ${stderr.trim() || error.message}`)) : resolved(JSON.parse(stdout.trim().split("\n")[0])));
+    const done = (error, stdout, stderr) => {
+      try {
+        if (error) throw new Error(stderr.trim() || error.message);
+        resolved(JSON.parse(stdout));
+      } catch (why) {
+        rejected(new Error(`attune rank: ${why.message}`));
+      }
+    };
     const child = execFile(BIN, ["rank", "--bundle", BUNDLE, "--wire"], { maxBuffer: 1 << 26 }, done);
-    child.stdin.on("error", rejected);
+    child.stdin.on("error", () => {});
     child.stdin.end(`${JSON.stringify(request)}\n`);
   });
 }
