@@ -110,6 +110,7 @@ async function shop(page) {
 async function shot(page, name) {
   if (!options.shots) return;
   mkdirSync(options.shots, { recursive: true });
+  await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: join(resolve(options.shots), `${name}.png`), fullPage: true });
 }
 
