@@ -36,6 +36,16 @@ export function goldenCases() {
   return cases;
 }
 
+/**
+ * A decision with its 32-bit numbers as what they are: the corpus writes them out in 64 bits, a surface in the
+ * shortest digits that name the same 32. Everything else stays, for an exact comparison.
+ */
+export function exact(decision) {
+  const numbers = (value) => (typeof value === "number" ? Math.fround(value) : Object.fromEntries(Object.entries(value).map(([key, part]) => [key, numbers(part)])));
+  const item = (ranked) => ({ ...ranked, logits: numbers(ranked.logits), ...(ranked.attributions && { attributions: numbers(ranked.attributions) }) });
+  return { ...decision, slots: decision.slots.map((slot) => ({ ...slot, items: slot.items.map(item) })) };
+}
+
 /** `count` products as a page would list them. */
 export function candidates(count) {
   return Array.from({ length: count }, (_, n) => ({

@@ -8,7 +8,7 @@ use anyhow::Result;
 use attune::event::metarank::{Answer, RankRequest};
 use attune::{Engine, Request, decide};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The longest request line, in bytes.
 const MAX_LINE: u64 = 16 << 20;
@@ -62,20 +62,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 Err(_) => fault("malformed", "the line is not UTF-8", count),
             }
         };
-        serde_json::to_writer(&mut out, &answer)?;
-        out.write_all(b"\n")?;
+        writeln!(out, "{answer}")?;
         // Whoever asks line by line waits for the answer.
         out.flush()?;
     }
     Ok(())
 }
 
-fn answer(engine: &Engine, text: &str, arguments: &Arguments, line: u64) -> Result<Value> {
+fn answer(engine: &Engine, text: &str, arguments: &Arguments, line: u64) -> Result<String> {
     if arguments.wire {
         return Ok(match Request::from_json(text) {
             Ok(mut request) => {
                 request.explain |= arguments.explain;
-                serde_json::to_value(decide(Ok(engine), &request))?
+                serde_json::to_string(&decide(Ok(engine), &request))?
             }
             Err(error) => fault(error.code(), &error.to_string(), line),
         });
@@ -86,14 +85,14 @@ fn answer(engine: &Engine, text: &str, arguments: &Arguments, line: u64) -> Resu
             let (request, lost) = request.into_request(&arguments.slot, now, arguments.explain);
             let mut decision = decide(Ok(engine), &request);
             decision.fallback = decision.fallback.or(lost);
-            serde_json::to_value(Answer::new(decision, arguments.explain))?
+            serde_json::to_string(&Answer::new(decision, arguments.explain))?
         }
         Err(error) => fault(error.code(), &error.to_string(), line),
     })
 }
 
-fn fault(code: &str, message: &str, line: u64) -> Value {
-    json!({"error": {"code": code, "message": message, "line": line}})
+fn fault(code: &str, message: &str, line: u64) -> String {
+    json!({"error": {"code": code, "message": message, "line": line}}).to_string()
 }
 
 fn clock() -> i64 {

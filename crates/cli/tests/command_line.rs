@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use attune::Decision;
 use serde_json::Value;
 
 fn root() -> PathBuf {
@@ -53,13 +54,15 @@ fn the_wire_form_gives_the_golden_decisions_bit_for_bit() {
         if read && !request.contains('\n') {
             requests += &request;
             requests.push('\n');
-            expected.push(case["decision"].clone());
+            expected.push(serde_json::from_value::<Decision>(case["decision"].clone()).unwrap());
         }
     }
     assert!(expected.len() >= 5);
     let output = attune(&["rank", "--bundle", BUNDLE, "--wire"], &requests);
     assert!(output.status.success(), "{}", said(&output));
-    assert_eq!(lines(&output), expected);
+    let answers = String::from_utf8(output.stdout).unwrap();
+    let answers: Vec<Decision> = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers, expected);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `POST /rank/<model>` | Metarank's ranking request and answer; `?explain=true` |
 //! | `POST /predict/<model>` | effects of every candidate, in the page's own order |
-//! | `POST /v1/decide` | Attune's own request and decision |
+//! | `POST /v1/decide` | Attune's own request and decision; `?model=<model>` |
 //! | `POST /feedback` | events: Attune's, Metarank's, GA4's; one, an array, or JSON lines |
 //! | `POST /v1/forget` | forgets one shopper's profile, in `server` mode |
 //! | `GET /health` | what is running |
@@ -53,17 +53,18 @@ async fn route(request: Request, env: &Env) -> Answer {
     match path.trim_matches('/').split('/').collect::<Vec<_>>().as_slice() {
         ["rank", model] => {
             post("/rank/<model>")?;
-            bundle::named(model)?;
-            rank::rank(request, env, &settings).await
+            let engine = bundle::model(model, env, &settings).await?;
+            rank::rank(request, env, &settings, engine).await
         }
         ["predict", model] => {
             post("/predict/<model>")?;
-            bundle::named(model)?;
-            predict::predict(request, &settings).await
+            let engine = bundle::model(model, env, &settings).await?;
+            predict::predict(request, engine).await
         }
         ["v1", "decide"] => {
             post("/v1/decide")?;
-            rank::decide(request, env, &settings).await
+            let engine = bundle::model(&rank::query(&request, "model", "default"), env, &settings).await?;
+            rank::decide(request, env, &settings, engine).await
         }
         ["feedback"] => {
             post("/feedback")?;

@@ -9,8 +9,8 @@ use attune::{Engine, Prediction};
 use serde::Serialize;
 use worker::Request;
 
+use crate::bundle::Loaded;
 use crate::problem::{Problem, json};
-use crate::settings::Settings;
 use crate::{Answer, body, bundle, rank};
 
 #[derive(Serialize)]
@@ -50,11 +50,11 @@ impl<'a> PredictedCandidate<'a> {
 
 /// Takes Attune's request (`slots`) or Metarank's (`items`). Without a bundle that can be used there is nothing to
 /// fall back on: 503.
-pub(crate) async fn predict(mut request: Request, settings: &Settings) -> Answer {
+pub(crate) async fn predict(mut request: Request, engine: Loaded) -> Answer {
     let explain = rank::explain(&request);
     let text = body::text(&mut request, body::MAX_REQUEST).await?;
     let wire = read(&text, explain)?;
-    let engine = bundle::trusted(settings)
+    let engine = engine
         .map_err(|error| Problem::new(503, "no_bundle", error.to_string()).with("cause", error.code()))?;
     let predictions = engine.predict(&wire)?;
     let slots = wire.slots.into_iter().zip(predictions).map(|(slot, predictions)| {

@@ -5,13 +5,14 @@ use attune::event::metarank::{Answer as MetarankAnswer, RankRequest};
 use attune::wire::{Mode, Request as WireRequest};
 use worker::{Date, Env, Request};
 
+use crate::bundle::Loaded;
 use crate::problem::{Problem, json};
 use crate::settings::{Profiles, Settings};
 use crate::{Answer, body, bundle, profile};
 
 /// Ranks in Metarank's form. A bundle that cannot be used costs the ranking, not the answer: the page's own order
 /// comes back, and `fallback` says why.
-pub(crate) async fn rank(mut request: Request, env: &Env, settings: &Settings) -> Answer {
+pub(crate) async fn rank(mut request: Request, env: &Env, settings: &Settings, engine: Loaded) -> Answer {
     let explain = explain(&request);
     let text = body::text(&mut request, body::MAX_REQUEST).await?;
     let now = now();
@@ -21,7 +22,7 @@ pub(crate) async fn rank(mut request: Request, env: &Env, settings: &Settings) -
     }
     lost = remember(&mut wire, env, settings).await.or(lost);
     let start = clock();
-    let mut decision = attune::decide(bundle::trusted(settings), &wire);
+    let mut decision = attune::decide(engine, &wire);
     note(&mut decision, lost);
     let mut answer = MetarankAnswer::new(decision, explain);
     let took = clock() - start;
@@ -30,9 +31,8 @@ pub(crate) async fn rank(mut request: Request, env: &Env, settings: &Settings) -
 }
 
 /// Decides in Attune's own form.
-pub(crate) async fn decide(mut request: Request, env: &Env, settings: &Settings) -> Answer {
+pub(crate) async fn decide(mut request: Request, env: &Env, settings: &Settings, engine: Loaded) -> Answer {
     let text = body::text(&mut request, body::MAX_REQUEST).await?;
-    let engine = bundle::trusted(settings);
     let decision = match settings.profiles {
         Profiles::None => attune::decide_json(engine, &text),
         Profiles::Server => match WireRequest::from_json(&text) {
@@ -79,10 +79,14 @@ fn note(decision: &mut Decision, lost: Option<Fallback>) {
 }
 
 pub(crate) fn explain(request: &Request) -> bool {
-    let url = request.url();
-    url.is_ok_and(|url| {
-        url.query_pairs().any(|(name, value)| name == "explain" && value != "false" && value != "0")
-    })
+    !["", "false", "0"].contains(&query(request, "explain", "").as_str())
+}
+
+/// A member of the query string.
+pub(crate) fn query(request: &Request, name: &str, otherwise: &str) -> String {
+    let url = request.url().ok();
+    let found = url.as_ref().and_then(|url| url.query_pairs().find(|(key, _)| key == name));
+    found.map_or_else(|| otherwise.to_owned(), |(_, value)| value.into_owned())
 }
 
 pub(crate) fn now() -> i64 {

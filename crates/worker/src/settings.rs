@@ -14,7 +14,7 @@ pub(crate) enum Profiles {
 /// Variables, read for each request: they may differ between environments of one script.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// `ATTUNE_INTEGRITY`: the bundle's hash as `sha256-<base64>`; empty when it is not checked.
+    /// `ATTUNE_INTEGRITY`: the bundles' hashes as `sha256-<base64>`, with spaces between; empty when none is checked.
     pub(crate) integrity: String,
     /// `ATTUNE_PROFILES`: `server`, or anything else.
     pub(crate) profiles: Profiles,
@@ -27,6 +27,12 @@ impl Settings {
         let var = |name: &str| env.var(name).map(|value| value.to_string()).unwrap_or_default();
         let profiles = if var("ATTUNE_PROFILES") == "server" { Profiles::Server } else { Profiles::None };
         Self { integrity: var("ATTUNE_INTEGRITY"), profiles, salt: var("ATTUNE_SALT") }
+    }
+
+    /// Whether a bundle of this hash may be used.
+    pub(crate) fn expects(&self, integrity: &str) -> bool {
+        let mut expected = self.integrity.split_whitespace().peekable();
+        expected.peek().is_none() || expected.any(|hash| hash == integrity)
     }
 
     /// The name of the mode in answers.
