@@ -72,6 +72,7 @@ for (const worker of [false, true]) {
     assert.deepEqual(await databases(page), ["attune"]);
     await page.evaluate(() => attune.forget());
     assert.deepEqual(await databases(page), []);
+    assert.deepEqual(await page.evaluate(() => Object.keys(localStorage)), []);
     assert.deepEqual(await page.evaluate(() => caches.keys()), []);
     assert.equal(await page.evaluate(() => attune.profile()), null);
     await page.reload();

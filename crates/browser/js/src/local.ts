@@ -36,7 +36,7 @@ export class Local implements Attune {
   private readonly recent = new Map<string, string>();
   private readonly session = random();
   private readonly tabs: BroadcastChannel | null = null;
-  private readonly leave = () => void this.flush();
+  private readonly leave = () => this.store.leave();
   private readonly personal: boolean;
   /** The stored profile was written by a newer version: it is kept as it is, and not used. */
   private newer: Failure | null = null;

@@ -10,6 +10,15 @@ const settled = <T>(request: IDBRequest<T>): Promise<T> =>
     (request as IDBRequest as IDBOpenDBRequest).onblocked = () => reject(new Error("another page keeps the database open"));
   });
 
+/** Room that a page on its way out can still write to at once; a Web Worker has none. */
+function aside<T>(work: (room: Storage) => T): T | undefined {
+  try {
+    return work(localStorage);
+  } catch {
+    return undefined;
+  }
+}
+
 export class Store {
   private db: IDBDatabase | null = null;
   private texts = new Map<string, string>();
@@ -32,6 +41,8 @@ export class Store {
       const read = db.transaction(STORE).objectStore(STORE);
       const [keys, values] = await Promise.all([settled(read.getAllKeys()), settled(read.getAll())]);
       keys.forEach((key, place) => this.texts.set(String(key), String(values[place])));
+      const left = aside((room) => JSON.parse(room.getItem(NAME) ?? "{}") as Record<string, string>);
+      for (const [key, text] of Object.entries(left ?? {})) this.set(key, String(text));
     } catch (error) {
       this.deny(error);
     }
@@ -60,6 +71,14 @@ export class Store {
     }
   }
 
+  /** The page goes away, and may take an unfinished write with it: what is not yet written is put aside too. */
+  leave(): void {
+    if (this.kind === "memory" || !this.dirty.size) return;
+    const texts = Object.fromEntries([...this.dirty].map((key) => [key, this.get(key)]));
+    aside((room) => room.setItem(NAME, JSON.stringify(texts)));
+    void this.flush();
+  }
+
   /** Writes what is not yet written. */
   flush(): Promise<unknown> {
     clearTimeout(this.timer);
@@ -80,6 +99,8 @@ export class Store {
         transaction.oncomplete = () => resolve();
         transaction.onabort = transaction.onerror = () => reject(transaction.error);
       });
+      // All pages of the shop share one profile, so this write is the newer one.
+      aside((room) => room.removeItem(NAME));
     };
     // With the database open and idle the write starts in this very turn, as a page that goes away needs it.
     const done = this.busy ? this.last.then(write) : write();
@@ -96,6 +117,7 @@ export class Store {
     this.texts.clear();
     await this.last;
     this.drop();
+    aside((room) => room.removeItem(NAME));
     if (typeof indexedDB === "object") await settled(indexedDB.deleteDatabase(NAME)).catch((error) => this.failed(error));
   }
 

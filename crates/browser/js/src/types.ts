@@ -222,7 +222,7 @@ export interface Attune {
   profile(): Promise<Profile | null>;
   /** Everything stored about the shopper. */
   export(): Promise<Exported>;
-  /** Erases IndexedDB, caches and memory. */
+  /** Erases IndexedDB, caches, memory, and what a closing page put aside in `localStorage`. */
   forget(): Promise<void>;
   /** The bundle's card; null without a bundle. */
   card(): Promise<Record<string, unknown> | null>;
