@@ -112,7 +112,7 @@ pub struct Source {
 #[derive(Debug)]
 enum Form {
     Log(log::Log),
-    Table(delimited::Table),
+    Table(Box<delimited::Table>),
 }
 
 impl Source {
@@ -131,7 +131,7 @@ impl Source {
         let beside: Vec<&str> = mapping.join.iter().map(|join| join.file.as_str()).collect();
         let inputs = input::find(path, &["csv", "tsv", "txt"], &beside)?;
         let table = delimited::Table::open(path, &inputs, mapping.clone())?;
-        Ok(Self { targets: table.targets(), form: Form::Table(table), inputs })
+        Ok(Self { targets: table.targets(), form: Form::Table(Box::new(table)), inputs })
     }
 
     /// The targets, in the order of [`Observation::labels`].
