@@ -9,7 +9,7 @@ use crate::split::{Part, mix, uniform};
 use crate::table::{FieldKind, Rows, Table, TableError};
 
 /// Most rows trees are grown from.
-pub const MAX_ROWS: usize = 1_000_000;
+pub const MAX_ROWS: usize = 600_000;
 /// Most rows that decide when to stop.
 const MAX_VALID: usize = 200_000;
 /// Folds of the target encoding: a row's own fold is left out of what it sees.

@@ -1,5 +1,6 @@
 //! Platt scaling of a head and its 90 % interval on the logit scale.
 
+use attune::effect::{Head, HeadKind, IntervalKnot};
 use serde::Serialize;
 
 use crate::metrics::{Scored, calibration, logistic, mass_bins};
@@ -34,6 +35,18 @@ pub struct Calibration {
 }
 
 impl Calibration {
+    /// The head of a bundle.
+    #[must_use]
+    pub fn head(&self, name: &str, kind: HeadKind) -> Head {
+        let knot = |knot: &Knot| IntervalKnot { logit: knot.logit, low: knot.low, high: knot.high };
+        Head {
+            slope: self.slope,
+            intercept: self.intercept,
+            intervals: self.intervals.iter().map(knot).collect(),
+            ..Head::new(name, kind)
+        }
+    }
+
     /// The calibrated logit.
     #[must_use]
     pub fn apply(&self, logit: f32) -> f32 {

@@ -153,7 +153,7 @@ pub fn fit(
     let heads = table.layout().heads.len();
     let rows = table.rows_of(Part::Train);
     let small = rows < SMALL;
-    let epochs = (options.passes * 1_000_000 / rows).clamp(options.passes, options.most_passes);
+    let epochs = (options.passes * 1_000_000 / rows).max(options.passes).min(options.most_passes);
     let schedule = Schedule {
         rate: if small { 0.003 } else { 0.004 },
         decay: 0.01,

@@ -144,6 +144,12 @@ impl Network {
         Self { heads, columns, tables, layers, dropout: shape.dropout }
     }
 
+    /// The constant term of each head.
+    #[must_use]
+    pub fn bias(&self) -> &[f32] {
+        self.layers.last().map_or(&[], |layer| &layer.bias)
+    }
+
     /// Takes the additive columns and the bias from another network over the same fields.
     pub fn start_from(&mut self, other: &Self) {
         for (table, from) in self.tables.iter_mut().zip(&other.tables) {
@@ -165,7 +171,7 @@ impl Network {
     }
 
     /// A row's inputs of the exported graph: F·H additive and F·K interaction numbers, field-major.
-    #[must_use]
+    #[cfg(test)]
     pub(crate) fn inputs(&self, table: &Table, rows: &Rows, row: usize) -> (Vec<f32>, Vec<f32>) {
         let fields = self.tables.len();
         let mut additive = vec![0.0; fields * self.heads];

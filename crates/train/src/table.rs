@@ -52,6 +52,15 @@ pub enum FieldKind {
     },
 }
 
+impl From<&attune::feature::FieldTable> for FieldKind {
+    fn from(table: &attune::feature::FieldTable) -> Self {
+        match table {
+            attune::feature::FieldTable::Knots(knots) => Self::Number { knots: knots.clone() },
+            symbols => Self::Symbols { rows: symbols.rows() },
+        }
+    }
+}
+
 /// One field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FieldLayout {
