@@ -198,6 +198,17 @@ impl Engine {
     /// The network's inputs: additive `[n, features × heads]` and embedding `[n, features × K]`, row-major.
     #[must_use]
     pub fn encode(&self, moment: &Moment<'_>, candidates: &[&Candidate]) -> (Vec<f32>, Vec<f32>) {
+        self.encode_at(moment, candidates, 0)
+    }
+
+    /// Like [`Self::encode`], for candidates that stood at `position`: what evaluation on a log asks for.
+    #[must_use]
+    pub fn encode_at(
+        &self,
+        moment: &Moment<'_>,
+        candidates: &[&Candidate],
+        position: usize,
+    ) -> (Vec<f32>, Vec<f32>) {
         let list = &self.encoder.list().features;
         let (heads, features) = (self.heads.len(), list.len());
         let (additive_width, embedding_width) = (features * heads, features * self.interaction);
@@ -210,7 +221,7 @@ impl Engine {
             let shared = feature.kind.is_shared();
             for (n, candidate) in candidates.iter().enumerate() {
                 if n == 0 || !shared {
-                    self.encoder.observe_field(index, moment, candidate, &mut observation);
+                    self.encoder.observe_field(index, moment, candidate, position, &mut observation);
                     sum.fill(0.0);
                     let table = &self.tables[index];
                     self.encoder.tables()[index].weigh(observation.field(0), |row, weight| {

@@ -169,10 +169,11 @@ impl Encoder {
         index: usize,
         moment: &Moment<'_>,
         candidate: &Candidate,
+        position: usize,
         out: &mut Observation,
     ) {
         out.clear();
-        observe_one(&self.list.features[index], &self.rates[index], moment, candidate, 0, out);
+        observe_one(&self.list.features[index], &self.rates[index], moment, candidate, position, out);
     }
 }
 

@@ -6,12 +6,14 @@
 
 mod bundle;
 mod data;
+mod evaluate;
 mod inspect;
 mod output;
 mod places;
 mod progress;
 mod rank;
 mod survey;
+mod train;
 
 use std::process::ExitCode;
 
@@ -23,6 +25,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 #[command(after_help = "Examples:
   attune data fetch obd
   attune data check --data obd/random/all --mapping obd
+  attune train --data obd/random/all --mapping obd --out obd.attune
   echo '{\"id\":\"r1\",\"timestamp\":\"1764000000000\",\"items\":[{\"id\":\"p1\"},{\"id\":\"p2\"}]}' | attune rank --bundle shop.attune")]
 struct Cli {
     #[command(subcommand)]
@@ -34,6 +37,10 @@ enum Command {
     /// Fetch public data sets, list them, or look at data before training.
     #[command(subcommand)]
     Data(data::Command),
+    /// Learn from a log or a table, and write a bundle.
+    Train(train::Arguments),
+    /// Measure a bundle on data.
+    Evaluate(evaluate::Arguments),
     /// Rank candidates: one request a line in, one answer a line out.
     Rank(rank::Arguments),
     /// Show what a bundle is, and check it.
@@ -52,6 +59,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let (json, result) = match cli.command {
         Command::Data(command) => (command.json(), data::run(command)),
+        Command::Train(arguments) => (arguments.json, train::run(&arguments)),
+        Command::Evaluate(arguments) => (arguments.json, evaluate::run(&arguments)),
         Command::Rank(arguments) => (false, rank::run(&arguments)),
         Command::Inspect(arguments) => (arguments.json, inspect::run(&arguments)),
         Command::Completions { shell } => {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
+use attune_train::TrainError;
 use attune_train::source::LoadError;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -31,6 +32,7 @@ pub(crate) fn failure(error: &anyhow::Error) -> Value {
         .find_map(|cause| {
             let core = cause.downcast_ref::<attune::Error>().map(attune::Error::code);
             core.or_else(|| cause.downcast_ref::<LoadError>().map(LoadError::code))
+                .or_else(|| cause.downcast_ref::<TrainError>().map(TrainError::code))
         })
         .unwrap_or("failed");
     json!({"error": {"code": code, "message": format!("{error:#}")}})

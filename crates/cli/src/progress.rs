@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::size;
 
-/// One step whose size in bytes is known.
+/// One step.
 pub(crate) struct Step {
     name: String,
     bar: Option<ProgressBar>,
@@ -33,6 +33,31 @@ impl Step {
         });
         let now = Instant::now();
         Self { name: name.to_owned(), bar, total, start: now, told: now }
+    }
+
+    /// Begins a step whose size is not known.
+    pub(crate) fn open(name: &str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new_spinner();
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg} {elapsed}") {
+                bar.set_style(style);
+            }
+            bar.set_prefix(name.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        let now = Instant::now();
+        Self { name: name.to_owned(), bar, total: 0, start: now, told: now }
+    }
+
+    /// Says how far a step of unknown size is.
+    pub(crate) fn say(&mut self, said: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(said.to_owned());
+        } else if self.told.elapsed() >= EVERY {
+            self.told = Instant::now();
+            eprintln!("{}: {said}", self.name);
+        }
     }
 
     /// Says how many bytes are done.

@@ -224,7 +224,7 @@ impl TableWriter {
         self.words.extend((outcome.part as u32).to_le_bytes());
         self.words.extend(outcome.at.to_le_bytes());
         self.file.write_all(&self.words)?;
-        if self.rows % BLOCK == 0 {
+        if self.rows.is_multiple_of(BLOCK) {
             self.parts.push([0; 4]);
         }
         if let Some(block) = self.parts.last_mut() {
