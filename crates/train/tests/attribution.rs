@@ -1,5 +1,7 @@
 //! The rules by which outcomes join decisions, on logs small enough to know the answer.
 
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
 use std::io::Write;
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
 //! What is tried on the loaders that they must refuse, or drop and count.
 
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
 use std::path::{Path, PathBuf};
 
 use attune_train::clean::Cleaning;

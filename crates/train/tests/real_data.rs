@@ -1,6 +1,8 @@
 //! The counts the publishers of real data state. Looked for in `ATTUNE_DATA` (default `../shared/data`) and among what
 //! `attune data fetch` has cached; what is not there is skipped, and said so in the file `ATTUNE_SKIPS` names.
 
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
 use std::io::Write;
 use std::path::PathBuf;
 
