@@ -12,6 +12,7 @@ mod output;
 mod places;
 mod progress;
 mod rank;
+mod simulate;
 mod survey;
 mod train;
 
@@ -23,6 +24,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 #[derive(Parser)]
 #[command(name = "attune", version, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "Examples:
+  attune simulate --rows 200000 --seed 1 --out shop
+  attune train --data shop --out shop.attune
   attune data fetch obd
   attune data check --data obd/random/all --mapping obd
   attune train --data obd/random/all --mapping obd --out obd.attune
@@ -37,6 +40,8 @@ enum Command {
     /// Fetch public data sets, list them, or look at data before training.
     #[command(subcommand)]
     Data(data::Command),
+    /// Make a shop with known truth and play it, with or without a bundle.
+    Simulate(simulate::Arguments),
     /// Learn from a log or a table, and write a bundle.
     Train(train::Arguments),
     /// Measure a bundle on data.
@@ -59,6 +64,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let (json, result) = match cli.command {
         Command::Data(command) => (command.json(), data::run(command)),
+        Command::Simulate(arguments) => (arguments.json, simulate::run(&arguments)),
         Command::Train(arguments) => (arguments.json, train::run(&arguments)),
         Command::Evaluate(arguments) => (arguments.json, evaluate::run(&arguments)),
         Command::Rank(arguments) => (false, rank::run(&arguments)),

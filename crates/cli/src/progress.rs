@@ -12,6 +12,7 @@ pub(crate) struct Step {
     name: String,
     bar: Option<ProgressBar>,
     total: u64,
+    bytes: bool,
     start: Instant,
     told: Instant,
 }
@@ -22,9 +23,22 @@ const EVERY: Duration = Duration::from_secs(10);
 impl Step {
     /// Begins a step over `total` bytes.
     pub(crate) fn begin(name: &str, total: u64) -> Self {
+        Self::over(name, total, true)
+    }
+
+    /// Begins a step over `total` rows.
+    pub(crate) fn rows(name: &str, total: u64) -> Self {
+        Self::over(name, total, false)
+    }
+
+    fn over(name: &str, total: u64, bytes: bool) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(total);
-            let style = "{msg:<24} {bar:32} {bytes:>9}/{total_bytes} {eta}";
+            let style = if bytes {
+                "{msg:<24} {bar:32} {bytes:>9}/{total_bytes} {eta}"
+            } else {
+                "{msg:<24} {bar:32} {human_pos:>9}/{human_len} {eta}"
+            };
             if let Ok(style) = ProgressStyle::with_template(style) {
                 bar.set_style(style);
             }
@@ -32,7 +46,7 @@ impl Step {
             bar
         });
         let now = Instant::now();
-        Self { name: name.to_owned(), bar, total, start: now, told: now }
+        Self { name: name.to_owned(), bar, total, bytes, start: now, told: now }
     }
 
     /// Begins a step whose size is not known.
@@ -47,7 +61,7 @@ impl Step {
             bar
         });
         let now = Instant::now();
-        Self { name: name.to_owned(), bar, total: 0, start: now, told: now }
+        Self { name: name.to_owned(), bar, total: 0, bytes: false, start: now, told: now }
     }
 
     /// Says how far a step of unknown size is.
@@ -60,13 +74,14 @@ impl Step {
         }
     }
 
-    /// Says how many bytes are done.
+    /// Says how much is done.
     pub(crate) fn at(&mut self, done: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(done);
         } else if self.told.elapsed() >= EVERY {
             self.told = Instant::now();
-            eprintln!("{}: {} of {}", self.name, size(done), size(self.total));
+            let said = |n: u64| if self.bytes { size(n) } else { n.to_string() };
+            eprintln!("{}: {} of {}", self.name, said(done), said(self.total));
         }
     }
 

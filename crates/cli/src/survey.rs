@@ -29,7 +29,7 @@ pub(crate) struct DataArguments {
 impl DataArguments {
     /// Whether the data say that a simulated shop wrote them: its truth lies beside them.
     pub(crate) fn is_synthetic(&self) -> bool {
-        places::data(&self.data).is_ok_and(|path| path.join("truth.json").is_file())
+        places::data(&self.data).is_ok_and(|path| path.join("about/truth.json").is_file())
     }
 
     /// Opens the data.

@@ -445,10 +445,13 @@ fn cuts(rows: usize) -> Vec<(usize, usize)> {
     (0..SHARDS).map(|shard| (rows * shard / SHARDS, rows * (shard + 1) / SHARDS)).collect()
 }
 
+/// First and second moment of each weight.
+type Moments = Vec<(f32, f32)>;
+
 /// Adam's state (Kingma and Ba, 2015).
 struct Adam {
     step: i32,
-    layers: Vec<(Vec<(f32, f32)>, Vec<(f32, f32)>)>,
+    layers: Vec<(Moments, Moments)>,
     tables: Vec<TableState>,
 }
 
