@@ -52,6 +52,21 @@ pub(crate) struct Outcome<'a> {
 /// The folder, within the log's, of what is no log.
 const ABOUT: &str = "about";
 
+/// A line of outcomes; readers look for the type first.
+#[derive(Serialize)]
+struct OutcomeLine<'a> {
+    #[serde(rename = "type")]
+    of: &'a str,
+    id: String,
+    decision: String,
+    slot: &'a str,
+    item: &'a str,
+    kind: &'a str,
+    at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<f64>,
+}
+
 const README: &str = "A simulated shop. Everything here is synthetic: no product, brand, price or person is real.\n\
     truth.json says what really moves clicks and purchases, summary.json what happened, catalogue.json what is sold.\n\
     Written by `attune simulate`; `attune train --data FOLDER --out shop.attune` learns from the folder above.\n";
@@ -238,12 +253,18 @@ impl LogWriter {
             (format!("o{}", outcome.number), format!("d{}", outcome.page), &outcome.product.candidate.id);
         match (self.format, &mut self.outcomes) {
             (Format::Attune, Some(out)) => {
-                let mut line = json!({"type": "outcome", "id": id, "decision": page, "slot": "home",
-                    "item": item, "kind": kind, "at": outcome.at});
-                if outcome.came != Came::Click {
-                    line["value"] = json!(outcome.product.price);
-                }
-                out.line(&line)
+                let value = (outcome.came != Came::Click).then_some(outcome.product.price);
+                let at = outcome.at;
+                out.line(&OutcomeLine {
+                    of: "outcome",
+                    id,
+                    decision: page,
+                    slot: "home",
+                    item,
+                    kind,
+                    at,
+                    value,
+                })
             }
             (Format::Metarank, _) => self.decisions.line(&json!({"event": "interaction", "id": id,
                 "ranking": page, "timestamp": outcome.at.to_string(), "user": outcome.shopper,

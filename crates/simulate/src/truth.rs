@@ -60,7 +60,7 @@ impl Default for Truth {
         Self {
             synthetic: true,
             click: -2.15,
-            conversion: -1.35,
+            conversion: -1.8,
             position: -0.45,
             category: CATEGORIES.iter().map(|(name, ..)| (*name).to_owned()).zip(category).collect(),
             style: STYLES.iter().map(|(name, _)| (*name).to_owned()).zip(style).collect(),
