@@ -122,6 +122,6 @@ fn trained_split(data: &Value, files: &[InputHash]) -> Option<Split> {
     let survey = &data["survey"];
     let known: Vec<&str> =
         survey["files"].as_array()?.iter().filter_map(|file| file["sha256"].as_str()).collect();
-    let same = !files.is_empty() && files.iter().any(|file| known.contains(&file.sha256.as_str()));
+    let same = !files.is_empty() && files.iter().all(|file| known.contains(&file.sha256.as_str()));
     same.then(|| serde_json::from_value(survey["split"].clone()).ok()).flatten()
 }
