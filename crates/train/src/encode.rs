@@ -73,15 +73,19 @@ enum Seen {
     Symbols {
         counts: HashMap<u64, u32>,
     },
+    /// Words and n-grams: those that recur are kept if they are fewer than the buckets, else all are hashed.
+    Text {
+        counts: HashMap<u64, u32>,
+        buckets: u32,
+    },
     Hashed(u32),
 }
 
 impl Seen {
     fn of(kind: &Kind) -> Self {
         match kind {
-            Kind::Text { buckets, .. } | Kind::Category { buckets: Some(buckets), .. } => {
-                Self::Hashed(*buckets)
-            }
+            Kind::Text { buckets, .. } => Self::Text { counts: HashMap::new(), buckets: *buckets },
+            Kind::Category { buckets: Some(buckets), .. } => Self::Hashed(*buckets),
             kind if kind.is_symbolic() => Self::Symbols { counts: HashMap::new() },
             _ => Self::Numbers { sample: Vec::new(), seen: 0 },
         }
@@ -97,7 +101,7 @@ impl Seen {
                     *place = number;
                 }
             }
-            (Self::Symbols { counts }, FieldValue::Symbols(symbols)) => {
+            (Self::Symbols { counts } | Self::Text { counts, .. }, FieldValue::Symbols(symbols)) => {
                 for symbol in symbols {
                     *counts.entry(*symbol).or_default() += 1;
                 }
@@ -113,17 +117,24 @@ impl Seen {
         match self {
             Self::Hashed(buckets) => FieldTable::Buckets(buckets),
             Self::Numbers { sample, .. } => FieldTable::Knots(knots_from_sample(&sample, KNOTS)),
-            Self::Symbols { counts } => {
-                let mut known: Vec<(u32, u64)> =
-                    counts.into_iter().filter(|(_, n)| *n >= FEWEST).map(|(symbol, n)| (n, symbol)).collect();
-                known.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-                known.truncate(LARGEST);
-                let mut symbols: Vec<u64> = known.into_iter().map(|(_, symbol)| symbol).collect();
-                symbols.sort_unstable();
-                FieldTable::Vocabulary(symbols)
-            }
+            Self::Symbols { counts } => FieldTable::Vocabulary(frequent(counts, LARGEST)),
+            Self::Text { counts, buckets } => match frequent(counts, usize::MAX) {
+                known if known.len() <= buckets as usize => FieldTable::Vocabulary(known),
+                _ => FieldTable::Buckets(buckets),
+            },
         }
     }
+}
+
+/// The most frequent symbols of those that occur often enough, sorted.
+fn frequent(counts: HashMap<u64, u32>, most: usize) -> Vec<u64> {
+    let mut known: Vec<(u32, u64)> =
+        counts.into_iter().filter(|(_, n)| *n >= FEWEST).map(|(symbol, n)| (n, symbol)).collect();
+    known.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    known.truncate(most);
+    let mut symbols: Vec<u64> = known.into_iter().map(|(_, symbol)| symbol).collect();
+    symbols.sort_unstable();
+    symbols
 }
 
 /// Reads the training part once and places knots, vocabularies and rates. `progress` is told the bytes read.

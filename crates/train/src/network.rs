@@ -37,7 +37,7 @@ impl Shape {
     /// The neural teacher.
     #[must_use]
     pub fn teacher() -> Self {
-        Self { columns: 8, hidden: vec![128, 64], dropout: 0.1 }
+        Self { columns: 16, hidden: vec![256, 128], dropout: 0.1 }
     }
 
     /// The network that ships.
