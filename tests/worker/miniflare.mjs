@@ -83,7 +83,9 @@ export async function startWorker({ port = 0, verbose = false, ...rest } = {}) {
 export function postAtLength(url, bytes, { declared }) {
   return new Promise((done, failed) => {
     const headers = { "content-type": "application/json", ...(declared && { "content-length": bytes }) };
-    const request = httpRequest(url, { method: "POST", headers });
+    const request = httpRequest(url, { method: "POST", headers, agent: false });
+    // A reset after the answer reaches the socket alone.
+    request.on("socket", (socket) => socket.on("error", () => {}));
     let answered = false;
     request.on("response", async (response) => {
       answered = true;

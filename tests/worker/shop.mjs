@@ -5,6 +5,8 @@ const BRANDS = ["Weft", "Norr", "Kiln", "Ume", "Folio"];
 const WORDS = ["Linen shirt", "Wool scarf", "Oak lamp", "Canvas bag", "Stoneware mug", "Trail shoe", "Field notes"];
 const CHINESE = ["亚麻衬衫", "羊毛围巾", "橡木灯", "帆布包", "陶杯", "越野鞋", "笔记本"];
 const NOW = Date.UTC(2026, 4, 1, 12);
+/** Said in both forms: /rank would else take that of the call itself. */
+const user_agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Mobile/15E148";
 
 export function products(count) {
   return Array.from({ length: count }, (_, i) => ({
@@ -28,12 +30,12 @@ export function rankRequest(count, more = {}) {
     id,
     fields: Object.entries(fields).map(([name, value]) => ({ name, value })),
   }));
-  return { id: "r1", timestamp: String(NOW), user: "u1", session: "s1", fields: [{ name: "language", value: "en" }], items, ...more };
+  return { id: "r1", timestamp: String(NOW), user: "u1", session: "s1", fields: [{ name: "language", value: "en" }], items, user_agent, ...more };
 }
 
 /** Attune's own form. */
 export function request(count, more = {}) {
-  return { v: 1, id: "r1", at: NOW, context: { language: "en" }, slots: [{ id: "home", candidates: products(count) }], ...more };
+  return { v: 1, id: "r1", at: NOW, context: { language: "en" }, user_agent, slots: [{ id: "home", candidates: products(count) }], ...more };
 }
 
 export { NOW };
