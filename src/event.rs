@@ -88,7 +88,6 @@ fn one() -> f64 {
     1.0
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_one(quantity: &f64) -> bool {
     *quantity == 1.0
 }

@@ -1,5 +1,7 @@
 //! The binary, as scripts call it.
 
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
