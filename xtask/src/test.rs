@@ -60,6 +60,7 @@ pub(crate) fn test(ws: &Workspace, suites: &[String], ship: bool) -> Result<bool
             .step("format", || run(ws.cargo().args(["fmt", "--all", "--check"])).map(|()| Counts::passed(1)));
         steps.step("clippy", || clippy(ws));
         steps.step("clippy of the surfaces", || clippy_surfaces(ws));
+        steps.step("data", || data(ws));
         steps.step("native", || native(ws));
     }
     if wants("docs") {
@@ -127,6 +128,17 @@ fn clippy_surfaces(ws: &Workspace) -> Result<Counts> {
         command.args(["--target", WASM]);
     }
     run(command.args(["--", "-D", "warnings"])).map(|()| Counts::passed(1))
+}
+
+/// Data sets of the package registry that tests read. Without a network their tests are skipped, and say so.
+fn data(ws: &Workspace) -> Result<Counts> {
+    if !ws.cache.join("data/obd").is_dir() {
+        let fetch = ["run", "--package", "attune-cli", "--", "data", "fetch", "obd"];
+        if let Err(error) = run(ws.cargo().args(fetch).env("ATTUNE_CACHE", &ws.cache)) {
+            eprintln!("  obd could not be fetched: {error:#}");
+        }
+    }
+    Ok(Counts::default())
 }
 
 fn native(ws: &Workspace) -> Result<Counts> {

@@ -76,6 +76,15 @@ impl Engine {
         json(&Predicted { bundle: self.0.hash(), schema: self.0.schema(), slots: slots.collect() })
     }
 
+    /// The network alone, for benchmarks: `rows` rows of its two inputs, row-major, to logits.
+    ///
+    /// # Errors
+    /// An `Error` with the core's code.
+    #[wasm_bindgen(js_name = runNetwork)]
+    pub fn run_network(&self, rows: usize, additive: &[f32], embedding: &[f32]) -> JsResult<Vec<f32>> {
+        self.0.model().run(rows, additive, embedding).map_err(attune::Error::from).into_js()
+    }
+
     /// The profile after some events, as [`apply_events`], with the bundle's tags.
     ///
     /// # Errors
