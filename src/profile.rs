@@ -45,9 +45,13 @@ impl Decayed {
         self.count * libm::exp2(-(elapsed as f64) / HALF_LIFE as f64)
     }
 
+    /// What would not stay finite is passed over: a profile must survive being stored as JSON.
     fn add(&mut self, amount: f64, now: i64) {
-        self.count = self.value(now) + amount;
-        self.at = self.at.max(now);
+        let count = self.value(now) + amount;
+        if count.is_finite() {
+            self.count = count;
+            self.at = self.at.max(now);
+        }
     }
 }
 
@@ -175,11 +179,9 @@ impl Profile {
             EventKind::Purchase => {
                 self.orders = self.orders.saturating_add(1);
                 self.last_order = self.last_order.max(now);
-                self.spent += event.value.filter(|value| value.is_finite()).unwrap_or(0.0);
+                self.spend(event.value.unwrap_or(0.0));
             }
-            EventKind::Return => {
-                self.spent -= event.value.filter(|value| value.is_finite()).unwrap_or(0.0);
-            }
+            EventKind::Return => self.spend(-event.value.unwrap_or(0.0)),
             _ => {}
         }
         let interest = interest(event.kind);
@@ -225,6 +227,13 @@ impl Profile {
     #[must_use]
     pub fn touched(&self, id: &str) -> Option<&Touched> {
         self.items.iter().rev().find(|touched| touched.id == id)
+    }
+
+    fn spend(&mut self, value: f64) {
+        let spent = self.spent + value;
+        if spent.is_finite() {
+            self.spent = spent;
+        }
     }
 
     fn declare(&mut self, fields: &Fields) {

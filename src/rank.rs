@@ -31,7 +31,7 @@ pub struct Placed {
 }
 
 /// The objective's value: Σ weight · effect · field. `effect` gives a head's effect by name. What is not
-/// finite counts 0.
+/// finite counts 0; the sum is.
 #[must_use]
 pub fn score(terms: &[Term], candidate: &Candidate, effect: impl Fn(&str) -> Option<f64>) -> f64 {
     let mut total = 0.0;
@@ -43,7 +43,7 @@ pub fn score(terms: &[Term], candidate: &Candidate, effect: impl Fn(&str) -> Opt
             .map_or(1.0, |name| candidate.fields.get(name).and_then(Value::number).unwrap_or(0.0));
         let part = term.weight * value * times;
         if part.is_finite() {
-            total += part;
+            total = f64::clamp(total + part, -f64::MAX, f64::MAX);
         }
     }
     total

@@ -31,6 +31,11 @@ const WASM_FEATURES: [&str; 9] = [
     "--enable-sign-ext",
 ];
 
+/// All that is not a surface. Linter, tests, examples and the debug build name the same packages, so that features unify
+/// alike and tract is compiled once.
+pub(crate) const NATIVE: [&str; 5] =
+    ["--workspace", "--exclude", "attune-browser", "--exclude", "attune-worker"];
+
 fn profile(ship: bool) -> &'static str {
     if ship { "ship" } else { "release" }
 }
@@ -119,9 +124,10 @@ fn worker_crate(ws: &Workspace) -> PathBuf {
 /// The command line, in `debug` or `release`.
 pub(crate) fn native(ws: &Workspace, release: bool) -> Result<()> {
     let mut command = ws.cargo();
-    command.args(["build", "--package", "attune-cli"]);
     if release {
-        command.arg("--release");
+        command.args(["build", "--package", "attune-cli", "--release"]);
+    } else {
+        command.args(["build", "--bins"]).args(NATIVE);
     }
     run(&mut command)
 }

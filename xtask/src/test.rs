@@ -110,9 +110,8 @@ pub(crate) fn test(ws: &Workspace, suites: &[String], ship: bool) -> Result<bool
 }
 
 fn clippy(ws: &Workspace) -> Result<Counts> {
-    let surfaces = ["--exclude", "attune-browser", "--exclude", "attune-worker"];
     let mut command = ws.cargo();
-    command.args(["clippy", "--workspace", "--all-targets"]).args(surfaces).args(["--", "-D", "warnings"]);
+    command.args(["clippy", "--all-targets"]).args(build::NATIVE).args(["--", "-D", "warnings"]);
     run(&mut command).map(|()| Counts::passed(1))
 }
 
@@ -145,15 +144,7 @@ fn native(ws: &Workspace) -> Result<Counts> {
     let skips = ws.cache.join("skips.txt");
     let _ = fs::remove_file(&skips);
     let mut command = ws.command(setup::nextest(ws));
-    command.args([
-        "nextest",
-        "run",
-        "--workspace",
-        "--exclude",
-        "attune-browser",
-        "--exclude",
-        "attune-worker",
-    ]);
+    command.args(["nextest", "run"]).args(build::NATIVE);
     command.args(["--no-fail-fast", "--no-tests", "pass"]);
     command.env("CARGO_TARGET_DIR", &ws.target).env("ATTUNE_DATA", &ws.data).env(SKIPS, &skips);
     let (success, said) = listen(&mut command)?;
@@ -187,17 +178,8 @@ fn nextest_counts(said: &str) -> Option<Counts> {
 
 fn docs(ws: &Workspace) -> Result<Counts> {
     let mut command = ws.cargo();
-    command.args([
-        "test",
-        "--doc",
-        "--workspace",
-        "--exclude",
-        "attune-browser",
-        "--exclude",
-        "attune-worker",
-    ]);
-    let (success, said) =
-        listen(command.args(["--exclude", "attune-cli", "--exclude", "xtask", "--no-fail-fast"]))?;
+    command.args(["test", "--doc"]).args(build::NATIVE);
+    let (success, said) = listen(command.arg("--no-fail-fast"))?;
     let counts = libtest_counts(&said);
     if !success && counts.failed == 0 {
         bail!("cargo test --doc failed (see above)");

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::boosted::{Boosted, Growth};
 use crate::calibrate::{Calibration, calibrate};
-use crate::metrics::{Interval, Metrics, Scored, auc, lift_kept, logistic, measure};
+use crate::metrics::{Interval, Metrics, Scored, auc, best_threshold, lift_kept, logistic, measure};
 use crate::network::{Network, Progress, Schedule, Shape, hard};
 use crate::split::{Part, mix, uniform};
 use crate::table::{Rows, Table, TableError, shuffle};
@@ -384,6 +384,32 @@ fn calibrated(
     Ok(scored.iter().zip(&members).map(|(rows, members)| calibrate(rows, members)).collect())
 }
 
+/// Per model (trees, network, their mean, baseline, calibrated student) and head, the rows of a part.
+fn every_model(
+    table: &Table,
+    part: Part,
+    teachers: &Teachers<'_>,
+    logistic: &Network,
+    student: &Network,
+    calibration: &[Calibration],
+) -> Result<Vec<Vec<Vec<Scored>>>, TableError> {
+    let heads = table.layout().heads.len();
+    let mut scored = vec![vec![Vec::new(); heads]; 5];
+    table.scan(part, |rows| {
+        let [trees, network, mean] = teachers.predict(table, rows);
+        let mut shipped = student.predict(table, rows);
+        for (at, logit) in shipped.iter_mut().enumerate() {
+            *logit = calibration[at % heads].apply(*logit);
+        }
+        let all = [trees, network, mean, logistic.predict(table, rows), shipped];
+        for (scored, logits) in scored.iter_mut().zip(&all) {
+            collect(rows, logits, scored);
+        }
+        Ok(())
+    })?;
+    Ok(scored)
+}
+
 fn evaluate(
     table: &Table,
     options: &Options,
@@ -406,19 +432,12 @@ fn evaluate(
         }
         Ok(())
     })?;
-    let mut scored = vec![vec![Vec::new(); heads]; 5];
-    table.scan(Part::Test, |rows| {
-        let [trees, network, mean] = teachers.predict(table, rows);
-        let mut shipped = student.predict(table, rows);
-        for (at, logit) in shipped.iter_mut().enumerate() {
-            *logit = calibration[at % heads].apply(*logit);
-        }
-        let all = [trees, network, mean, logistic.predict(table, rows), shipped];
-        for (scored, logits) in scored.iter_mut().zip(&all) {
-            collect(rows, logits, scored);
-        }
-        Ok(())
-    })?;
+    let all = |part| every_model(table, part, teachers, logistic, student, calibration);
+    let chosen: Vec<Vec<f64>> = all(Part::Calibration)?
+        .iter()
+        .map(|model| model.iter().map(|rows| best_threshold(rows)).collect())
+        .collect();
+    let scored = all(Part::Test)?;
     let mut reports = Vec::with_capacity(heads);
     for (head, name) in names.iter().enumerate() {
         let rate = ((totals[head].1 + 0.5) / (totals[head].0 + 1.0)).clamp(1e-6, 1.0 - 1e-6);
@@ -428,14 +447,15 @@ fn evaluate(
         let best = (0..3)
             .max_by(|a, b| auc(&scored[*a][head]).total_cmp(&auc(&scored[*b][head])))
             .unwrap_or(place(choice));
+        let of = |model: usize| measure(&scored[model][head], chosen[model][head]);
         reports.push(HeadReport {
             head: name.clone(),
-            constant: measure(&constant),
-            logistic: measure(&scored[3][head]),
-            boosted: measure(&scored[0][head]),
-            neural: measure(&scored[1][head]),
-            teacher: measure(&scored[place(choice)][head]),
-            student: measure(&scored[4][head]),
+            constant: measure(&constant, 0.5),
+            logistic: of(3),
+            boosted: of(0),
+            neural: of(1),
+            teacher: of(place(choice)),
+            student: of(4),
             lift_kept: lift_kept(&scored[4][head], &scored[best][head], options.rounds, options.seed),
         });
     }

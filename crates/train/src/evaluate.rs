@@ -102,7 +102,8 @@ pub fn evaluate(
             let rate = (hits / weight.max(1e-9)).clamp(1e-6, 1.0 - 1e-6);
             let flat = (rate / (1.0 - rate)).ln() as f32;
             let constant: Vec<Scored> = rows.iter().map(|row| Scored { logit: flat, ..*row }).collect();
-            let (constant, bundle) = (measure(&constant), measure(rows));
+            let threshold = threshold(&engine.card().metrics, &engine.heads()[*head].name);
+            let (constant, bundle) = (measure(&constant, 0.5), measure(rows, threshold));
             let log_loss_gain = 1.0 - bundle.log_loss / constant.log_loss;
             HeadEvaluation { head: engine.heads()[*head].name.clone(), constant, bundle, log_loss_gain }
         })
@@ -115,6 +116,14 @@ pub fn evaluate(
         rows: used,
         heads,
     })
+}
+
+/// The probability from which a row is called positive, chosen in training on rows of their own; ½ when the card does not
+/// tell.
+fn threshold(metrics: &Value, head: &str) -> f64 {
+    let heads = metrics["heads"].as_array().map_or(&[][..], Vec::as_slice);
+    let of = heads.iter().find(|of| of["head"] == head);
+    of.and_then(|of| of["student"]["decision"]["threshold"].as_f64()).unwrap_or(0.5)
 }
 
 /// The split of a card, when the card's files are these.

@@ -61,9 +61,10 @@ pub struct Decision {
     pub f1: f64,
 }
 
-/// All figures of a set of rows.
+/// All figures of a set of rows. `threshold` is the probability from which a row is called positive; it is to be chosen
+/// on other rows, by [`best_threshold`].
 #[must_use]
-pub fn measure(rows: &[Scored]) -> Metrics {
+pub fn measure(rows: &[Scored], threshold: f64) -> Metrics {
     let kept: Vec<Scored> = rows.iter().copied().filter(|row| row.weight > 0.0).collect();
     let (calibration_slope, calibration_intercept) = calibration(&kept);
     let lists = lists(&kept, 10);
@@ -76,7 +77,7 @@ pub fn measure(rows: &[Scored]) -> Metrics {
         calibration_intercept,
         calibration_error: calibration_error(&kept, 10),
         average_precision: average_precision(&kept),
-        decision: decide(&kept, best_threshold(&kept)),
+        decision: decide(&kept, threshold),
         ndcg: lists.map(|(ndcg, _)| ndcg),
         reciprocal_rank: lists.map(|(_, rank)| rank),
     }

@@ -90,7 +90,7 @@ fn the_same_scores_keep_all_of_the_lift() {
 fn one_class_gives_finite_figures() {
     let rows: Vec<Scored> =
         (0..9).map(|i| Scored { logit: i as f32, label: 1.0, weight: 1.0, group: 0 }).collect();
-    let metrics = measure(&rows);
+    let metrics = measure(&rows, 0.5);
     assert!(metrics.calibration_slope.is_finite() && metrics.calibration_intercept.is_finite());
     near(metrics.auc, 0.5, 1e-12);
 }
