@@ -14,7 +14,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/small.attune")).unwrap()
+    let root = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    std::fs::read(Path::new(&root).join("tests/golden/small.attune")).unwrap()
 });
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::load(&BYTES).unwrap());
 
@@ -193,12 +194,12 @@ fn a_bundle_of_another_schema_is_refused() {
     let changes: [(&str, Change); 6] = [
         ("a renamed feature", |bundle| bundle.declaration.list.features[1].name.push('x')),
         ("a missing feature", |bundle| drop(bundle.declaration.list.features.pop())),
-        ("a table too short", |bundle| drop(bundle.tables[3].pop())),
+        ("a table too short", |bundle| bundle.tables[3].truncate(3)),
         ("a head too many", |bundle| {
             let head = bundle.declaration.heads[0].clone();
             bundle.declaration.heads.push(head);
         }),
-        ("a scale that is no number", |bundle| bundle.declaration.heads[0].slope = 1e400),
+        ("a scale that is no number", |bundle| bundle.declaration.heads[0].slope = f64::INFINITY),
         ("other logits than its golden case", |bundle| bundle.tables[1][0] += 0.5),
     ];
     for (name, change) in changes {

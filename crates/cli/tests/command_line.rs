@@ -10,7 +10,7 @@ use attune::Decision;
 use serde_json::Value;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap().join("../..")
 }
 
 fn attune(arguments: &[&str], input: &str) -> Output {

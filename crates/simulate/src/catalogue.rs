@@ -154,7 +154,8 @@ impl Catalogue {
 fn product(number: usize, now: i64, random: &mut Random) -> Product {
     let category = number % CATEGORIES.len();
     let (name, nouns, usual) = &CATEGORIES[category];
-    let noun = nouns[index(random, nouns.len())];
+    let kind = index(random, nouns.len());
+    let noun = nouns[kind];
     let style = index(random, STYLES.len());
     let color = index(random, COLORS.len());
     let material = MATERIALS[category][index(random, 2)];
@@ -196,7 +197,7 @@ fn product(number: usize, now: i64, random: &mut Random) -> Product {
         appeal: 0.25 * normal(random),
         word: worth,
         description: describe(noun, material, STYLES[style], COLORS[color], brand, random),
-        svg: picture(category, style, COLORS[color].2),
+        svg: picture(category, kind, style, COLORS[color].2),
     }
 }
 

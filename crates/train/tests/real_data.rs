@@ -12,7 +12,7 @@ use attune_train::split::Split;
 use attune_train::survey::Survey;
 
 fn data(name: &str) -> Option<PathBuf> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap().join("../..");
     let shared = std::env::var_os("ATTUNE_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let cache = std::env::var_os("ATTUNE_CACHE").map_or_else(|| home.join(".cache/attune"), PathBuf::from);
