@@ -2,10 +2,9 @@
 
 mod decide;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use crate::named::Named;
 use crate::wire::{Fields, Mode};
 
 pub use decide::{LogOptions, decide, decide_json};
@@ -61,18 +60,18 @@ pub struct Ranked {
     pub score: f64,
     /// Raw network outputs by head, before calibration. Equal bit for bit in every runtime.
     #[serde(default)]
-    pub logits: BTreeMap<String, f32>,
+    pub logits: Named<f32>,
     /// Predicted effects by head.
     #[serde(default)]
-    pub effects: BTreeMap<String, Effect>,
+    pub effects: Named<Effect>,
     /// Conditional probability with which it was drawn at its position; 1 when pinned or greedy.
     pub propensity: f64,
     /// Whether its position was pinned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pinned: bool,
     /// Head → part → share of the logit. The parts, `interaction` and `bias` among them, sum to the logit.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub attributions: BTreeMap<String, BTreeMap<String, f32>>,
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub attributions: Named<Named<f32>>,
 }
 
 /// Why a candidate was not ranked.

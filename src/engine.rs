@@ -1,6 +1,8 @@
 //! A loaded bundle: encoder, tables, network, calibration.
 
-use std::collections::BTreeMap;
+mod predicted;
+
+use std::sync::Arc;
 
 use crate::bundle::{Bundle, Card, hex, integrity};
 use crate::decision::Effect;
@@ -8,8 +10,11 @@ use crate::effect::Head;
 use crate::error::{Error, Result};
 use crate::feature::{Encoder, Moment, Observation};
 use crate::model::Model;
+use crate::named::Named;
 use crate::profile::TagRule;
 use crate::wire::{Candidate, Request, Term};
+
+pub use predicted::{Predicted, PredictedCandidate, PredictedSlot};
 
 /// What the network says of one candidate.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +35,9 @@ pub struct Engine {
     encoder: Encoder,
     tables: Vec<Vec<f32>>,
     heads: Vec<Head>,
+    head_names: Arc<[String]>,
+    /// What a logit is the sum of: the features, `bias` and `interaction`.
+    part_names: Arc<[String]>,
     objective: Vec<Term>,
     tag_rules: Vec<TagRule>,
     bias: Vec<f32>,
@@ -88,8 +96,11 @@ impl Engine {
         if !declaration.heads.iter().all(finite) {
             return Err(Error::Bundle("a head's calibration is not usable".to_owned()));
         }
+        let parts = declaration.list.features.iter().map(|feature| feature.name.clone());
         let engine = Self {
             card,
+            head_names: declaration.heads.iter().map(|head| head.name.clone()).collect(),
+            part_names: parts.chain(["bias".to_owned(), "interaction".to_owned()]).collect(),
             hash: hex(&bytes[bytes.len() - 32..]),
             encoder,
             tables,
@@ -138,6 +149,12 @@ impl Engine {
     #[must_use]
     pub fn heads(&self) -> &[Head] {
         &self.heads
+    }
+
+    /// The heads' names, in order.
+    #[must_use]
+    pub fn head_names(&self) -> &Arc<[String]> {
+        &self.head_names
     }
 
     /// What ranking maximises unless a request says otherwise.
@@ -243,22 +260,18 @@ impl Engine {
     /// Attributions of one prediction: head → part → share of the logit. The parts sum to the logit: one per
     /// feature, `bias`, and `interaction` for what the features do together.
     #[must_use]
-    pub fn attributions(&self, prediction: &Prediction) -> BTreeMap<String, BTreeMap<String, f32>> {
+    pub fn attributions(&self, prediction: &Prediction) -> Named<Named<f32>> {
         let heads = self.heads.len();
-        let mut all = BTreeMap::new();
-        for (index, head) in self.heads.iter().enumerate() {
-            let mut parts = BTreeMap::new();
-            let mut rest = prediction.logits[index] - self.bias[index];
-            for (feature, shares) in
-                self.encoder.list().features.iter().zip(prediction.additive.chunks_exact(heads))
-            {
-                rest -= shares[index];
-                parts.insert(feature.name.clone(), shares[index]);
+        let of_head = |head: usize| {
+            let mut parts = Vec::with_capacity(self.part_names.len());
+            let mut rest = prediction.logits[head] - self.bias[head];
+            for shares in prediction.additive.chunks_exact(heads) {
+                rest -= shares[head];
+                parts.push(shares[head]);
             }
-            parts.insert("bias".to_owned(), self.bias[index]);
-            parts.insert("interaction".to_owned(), rest);
-            all.insert(head.name.clone(), parts);
-        }
-        all
+            parts.extend([self.bias[head], rest]);
+            Named::new(&self.part_names, parts)
+        };
+        Named::new(&self.head_names, (0..heads).map(of_head).collect())
     }
 }

@@ -28,15 +28,17 @@ pub mod error;
 pub mod event;
 pub mod feature;
 pub mod model;
+pub mod named;
 pub mod profile;
 pub mod rank;
 pub mod wire;
 
 pub use bundle::{Bundle, Card};
 pub use decision::{Decision, LogLine, LogOptions, decide, decide_json};
-pub use engine::{Engine, Prediction};
+pub use engine::{Engine, Predicted, PredictedCandidate, PredictedSlot, Prediction};
 pub use error::{Error, Result};
 pub use event::{Event, EventKind};
+pub use named::Named;
 pub use profile::Profile;
 pub use wire::{Candidate, Fields, Request, Slot, Value};
 

@@ -2,6 +2,7 @@
 //! value, the items touched, and tags by rule. It lives where the shopper is, and can be forgotten.
 
 mod rules;
+mod taste;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +13,7 @@ use crate::event::{Event, EventKind, Item};
 use crate::wire::{Fields, Value};
 
 pub use rules::{Condition, TagRule};
+pub use taste::{Taste, share_of};
 
 /// The version of the profile's form.
 pub const SCHEMA: u32 = 1;

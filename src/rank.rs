@@ -1,12 +1,14 @@
 //! Effects to an order: objective, constraints, diversity, exploration; deterministic, with propensities.
 
 mod random;
+mod weights;
 
 use std::cmp::Ordering;
 
 use crate::wire::{Candidate, Diversity, Slot, Term, Value};
 
 pub use random::{Random, bucket};
+use weights::Weights;
 
 /// A candidate that may be ranked.
 #[derive(Debug, Clone)]
@@ -64,36 +66,80 @@ pub fn order(
     random: &mut Random,
 ) -> Vec<Placed> {
     let pins = pins(entries, slot);
-    let mut left: Vec<usize> = (0..entries.len()).filter(|index| !pins.contains(&Some(*index))).collect();
+    let mut pinned = vec![false; entries.len()];
+    pins.iter().flatten().for_each(|entry| pinned[*entry] = true);
     let scaled = scaled(entries);
-    let mut shown: Vec<(&str, usize)> = Vec::new();
-    let values: Vec<Option<&str>> = entries.iter().map(|entry| value_of(entry, diversity)).collect();
+    let mut left: Vec<usize> = (0..entries.len()).filter(|entry| !pinned[*entry]).collect();
     left.sort_by(|a, b| {
         quantised(scaled[*b]).cmp(&quantised(scaled[*a])).then_with(|| by_id(&entries[*a], &entries[*b]))
     });
-    let plain = diversity.is_none() && temperature <= 0.0;
-    let mut placed = Vec::with_capacity(entries.len());
-    let mut next = 0;
-    while placed.len() < entries.len() {
-        if let Some(Some(entry)) = pins.get(placed.len()).copied() {
-            note(&mut shown, values[entry]);
-            placed.push(Placed { entry, propensity: 1.0, pinned: true });
-            continue;
+    let drawn = match diversity {
+        Some(diversity) => diverse(entries, &scaled, left, &pins, diversity, temperature, random),
+        None if temperature > 0.0 => sampled(&scaled, &left, temperature, random),
+        None => left.into_iter().map(|entry| (entry, 1.0)).collect(),
+    };
+    let mut drawn = drawn.into_iter();
+    let place = |pin: &Option<usize>| match pin {
+        Some(entry) => Some(Placed { entry: *entry, propensity: 1.0, pinned: true }),
+        None => drawn.next().map(|(entry, propensity)| Placed { entry, propensity, pinned: false }),
+    };
+    pins.iter().filter_map(place).collect()
+}
+
+/// Draws all of `left`, best first, one after the other: entries and the conditional probability of each draw.
+fn sampled(scaled: &[f64], left: &[usize], temperature: f64, random: &mut Random) -> Vec<(usize, f64)> {
+    let mut rest = left.to_vec();
+    let mut gone = vec![false; scaled.len()];
+    let mut weights = weigh(scaled, &rest, temperature);
+    let mut drawn = Vec::with_capacity(left.len());
+    while drawn.len() < left.len() {
+        // What is left weighs next to nothing beside what was drawn: weigh it anew.
+        if weights.total() < 1e-100 {
+            rest.retain(|entry| !gone[*entry]);
+            weights = weigh(scaled, &rest, temperature);
         }
-        if plain {
-            placed.push(Placed { entry: left[next], propensity: 1.0, pinned: false });
-            next += 1;
-            continue;
-        }
-        let utility = |entry: usize| {
-            scaled[entry] - values[entry].map_or(0.0, |value| penalty(diversity, &shown, value))
-        };
-        let (at, propensity) = draw(&left, utility, entries, temperature, random);
-        let entry = left.remove(at);
-        note(&mut shown, values[entry]);
-        placed.push(Placed { entry, propensity, pinned: false });
+        let at = weights.at(random.unit() * weights.total());
+        drawn.push((rest[at], weights.get(at) / weights.total()));
+        gone[rest[at]] = true;
+        weights.take(at);
     }
-    placed
+    drawn
+}
+
+/// Of entries that stand best first, those whose weight is not 0 beside the best one's.
+fn weigh(scaled: &[f64], entries: &[usize], temperature: f64) -> Weights {
+    let best = entries.first().map_or(0.0, |entry| scaled[*entry]);
+    // e^-745 is the least that a double can hold.
+    let heavy = entries.partition_point(|entry| scaled[*entry] >= best - 745.0 * temperature);
+    let weight = |entry: &usize| libm::exp(((scaled[*entry] - best) / temperature).min(0.0));
+    Weights::new(entries[..heavy].iter().map(weight))
+}
+
+/// Like [`sampled`], or greedy at temperature 0, where what stands before changes what a candidate is worth.
+fn diverse(
+    entries: &[Entry<'_>],
+    scaled: &[f64],
+    mut left: Vec<usize>,
+    pins: &[Option<usize>],
+    diversity: &Diversity,
+    temperature: f64,
+    random: &mut Random,
+) -> Vec<(usize, f64)> {
+    let values: Vec<Option<&str>> = entries.iter().map(|entry| value_of(entry, diversity)).collect();
+    let mut shown: Vec<(&str, usize)> = Vec::new();
+    let mut drawn = Vec::with_capacity(left.len());
+    for pin in pins {
+        let entry = pin.unwrap_or_else(|| {
+            let utility = |entry: usize| {
+                scaled[entry] - values[entry].map_or(0.0, |value| penalty(diversity, &shown, value))
+            };
+            let (at, propensity) = draw(&left, utility, entries, temperature, random);
+            drawn.push((left.remove(at), propensity));
+            drawn[drawn.len() - 1].0
+        });
+        note(&mut shown, values[entry]);
+    }
+    drawn
 }
 
 /// Position → pinned entry. Pins beyond the end take the last free positions; of two pins on one position,
@@ -128,8 +174,8 @@ fn by_id(a: &Entry<'_>, b: &Entry<'_>) -> Ordering {
     a.candidate.id.cmp(&b.candidate.id)
 }
 
-fn value_of<'a>(entry: &Entry<'a>, diversity: Option<&Diversity>) -> Option<&'a str> {
-    entry.candidate.fields.get(&diversity?.field)?.text()
+fn value_of<'a>(entry: &Entry<'a>, diversity: &Diversity) -> Option<&'a str> {
+    entry.candidate.fields.get(&diversity.field)?.text()
 }
 
 fn note<'a>(shown: &mut Vec<(&'a str, usize)>, value: Option<&'a str>) {
@@ -141,8 +187,7 @@ fn note<'a>(shown: &mut Vec<(&'a str, usize)>, value: Option<&'a str>) {
 }
 
 /// What an earlier item of the same value costs; beyond `max`, more than any score is worth.
-fn penalty(diversity: Option<&Diversity>, shown: &[(&str, usize)], value: &str) -> f64 {
-    let Some(diversity) = diversity else { return 0.0 };
+fn penalty(diversity: &Diversity, shown: &[(&str, usize)], value: &str) -> f64 {
     let count = shown.iter().find(|(seen, _)| *seen == value).map_or(0, |(_, count)| *count);
     let over = diversity.max.is_some_and(|max| count >= max);
     let weight = if diversity.weight.is_finite() { diversity.weight.clamp(0.0, 1.0) } else { 0.0 };

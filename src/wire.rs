@@ -4,7 +4,9 @@
 //! JavaScript number cannot hold them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, Result};
@@ -18,7 +20,7 @@ pub const MAX_CANDIDATES: usize = 10_000;
 pub const MAX_TEXT: usize = 4_096;
 
 /// A value of a candidate's, shopper's or context's field.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Value {
     /// True or false.
@@ -43,9 +45,64 @@ impl Serialize for Ignored {
     }
 }
 
-impl<'de> Deserialize<'de> for Ignored {
+/// Written out rather than derived: a derived untagged enum copies every value before it tries the variants.
+impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+
+            fn visit_bool<E>(self, flag: bool) -> std::result::Result<Value, E> {
+                Ok(Value::Flag(flag))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> std::result::Result<Value, E> {
+                Ok(Value::Number(number as f64))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> std::result::Result<Value, E> {
+                Ok(Value::Number(number as f64))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> std::result::Result<Value, E> {
+                Ok(Value::Number(number))
+            }
+
+            fn visit_str<E>(self, text: &str) -> std::result::Result<Value, E> {
+                Ok(Value::Text(text.to_owned()))
+            }
+
+            fn visit_string<E>(self, text: String) -> std::result::Result<Value, E> {
+                Ok(Value::Text(text))
+            }
+
+            fn visit_unit<E>(self) -> std::result::Result<Value, E> {
+                Ok(Value::Missing(Ignored))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> std::result::Result<Value, A::Error> {
+                let mut list = Some(Vec::new());
+                while let Some(entry) = entries.next_element()? {
+                    match (entry, &mut list) {
+                        (Value::Text(text), Some(texts)) => texts.push(text),
+                        _ => list = None,
+                    }
+                }
+                Ok(list.map_or(Value::Missing(Ignored), Value::List))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Value::Missing(Ignored))
+            }
+        }
+
+        deserializer.deserialize_any(Any)
     }
 }
 

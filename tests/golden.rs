@@ -260,7 +260,7 @@ fn attributions_sum_to_the_logit() {
     let request: Request = serde_json::from_value(request("sum", 40)).unwrap();
     for prediction in engine.predict(&request).unwrap().concat() {
         for (head, parts) in engine.heads().iter().zip(0..) {
-            let sum: f32 = engine.attributions(&prediction)[&head.name].values().sum();
+            let sum: f32 = engine.attributions(&prediction)[head.name.as_str()].values().iter().sum();
             assert!((sum - prediction.logits[parts]).abs() < 1e-4);
         }
     }

@@ -9,6 +9,7 @@ use super::{
 use crate::engine::{Engine, Prediction};
 use crate::error::Error;
 use crate::feature::DeviceClass;
+use crate::named::Named;
 use crate::profile::SCHEMA;
 use crate::rank::{Entry, Random, bucket, order, score};
 use crate::wire::{Fields, Mode, Request, Slot, VERSION, Value};
@@ -41,18 +42,15 @@ pub fn decide(engine: Result<&Engine, &Error>, request: &Request) -> Decision {
     }
     for (index, slot) in request.slots.iter().enumerate() {
         let (eligible, withheld) = eligible(slot, &taken);
-        let items = match &predictions {
+        let order = match &predictions {
             Some((engine, all)) => {
                 ranked(engine, request, slot, &eligible, &all[index], decision.temperature, &mut random)
             }
-            None => eligible.iter().map(|index| kept(&slot.candidates[*index].id)).collect(),
+            None => eligible.iter().map(|index| (*index, kept(&slot.candidates[*index].id))).collect(),
         };
-        let show = slot.show.unwrap_or(items.len()).min(items.len());
-        for item in &items[..show] {
-            if let Some(candidate) = slot.candidates.iter().find(|candidate| candidate.id == item.id) {
-                taken.insert(&candidate.id);
-            }
-        }
+        let show = slot.show.unwrap_or(order.len()).min(order.len());
+        taken.extend(order[..show].iter().map(|(index, _)| slot.candidates[*index].id.as_str()));
+        let items = order.into_iter().map(|(_, item)| item).collect();
         decision.slots.push(RankedSlot { id: slot.id.clone(), show, items, withheld });
     }
     decision
@@ -148,6 +146,7 @@ fn eligible(slot: &Slot, taken: &BTreeSet<&str>) -> (Vec<usize>, Vec<Withheld>) 
     (eligible, withheld)
 }
 
+/// The eligible candidates, best first, each with its place in the page's own order.
 fn ranked(
     engine: &Engine,
     request: &Request,
@@ -156,7 +155,7 @@ fn ranked(
     predictions: &[Prediction],
     temperature: f64,
     random: &mut Random,
-) -> Vec<Ranked> {
+) -> Vec<(usize, Ranked)> {
     let terms = if request.objective.is_empty() { engine.objective() } else { &request.objective };
     let entries: Vec<Entry<'_>> = eligible
         .iter()
@@ -174,20 +173,18 @@ fn ranked(
         .map(|placed| {
             let entry = &entries[placed.entry];
             let prediction = &predictions[entry.index];
-            let names = || engine.heads().iter().map(|head| head.name.clone());
-            Ranked {
+            let attributions =
+                if request.explain { engine.attributions(prediction) } else { Named::default() };
+            let item = Ranked {
                 id: entry.candidate.id.clone(),
                 score: entry.score,
-                logits: names().zip(prediction.logits.iter().copied()).collect(),
-                effects: names().zip(prediction.effects.iter().copied()).collect(),
+                logits: Named::new(engine.head_names(), prediction.logits.clone()),
+                effects: Named::new(engine.head_names(), prediction.effects.clone()),
                 propensity: placed.propensity,
                 pinned: placed.pinned,
-                attributions: if request.explain {
-                    engine.attributions(prediction)
-                } else {
-                    Default::default()
-                },
-            }
+                attributions,
+            };
+            (entry.index, item)
         })
         .collect()
 }
@@ -196,11 +193,11 @@ fn kept(id: &str) -> Ranked {
     Ranked {
         id: id.to_owned(),
         score: 0.0,
-        logits: Default::default(),
-        effects: Default::default(),
+        logits: Named::default(),
+        effects: Named::default(),
         propensity: 1.0,
         pinned: false,
-        attributions: Default::default(),
+        attributions: Named::default(),
     }
 }
 

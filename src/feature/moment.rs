@@ -1,7 +1,9 @@
 //! What is the same for all candidates of a request, read once.
 
+use std::cell::OnceCell;
+
 use crate::event::EventKind;
-use crate::profile::Profile;
+use crate::profile::{Profile, Taste};
 use crate::wire::{Fields, Request};
 
 /// What kind of device a user-agent string names.
@@ -53,7 +55,7 @@ impl DeviceClass {
 }
 
 /// The request's moment: time, place, device, context and profile.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Moment<'a> {
     /// Milliseconds since 1970-01-01 UTC.
     pub at: i64,
@@ -65,19 +67,33 @@ pub struct Moment<'a> {
     pub context: &'a Fields,
     /// The profile, where there is one.
     pub profile: Option<&'a Profile>,
+    taste: OnceCell<Option<Taste<'a>>>,
 }
 
 impl<'a> Moment<'a> {
+    /// A moment.
+    #[must_use]
+    pub fn new(
+        at: i64,
+        tz_offset: i32,
+        device: DeviceClass,
+        context: &'a Fields,
+        profile: Option<&'a Profile>,
+    ) -> Self {
+        Self { at, tz_offset, device, context, profile, taste: OnceCell::new() }
+    }
+
     /// The moment of a request.
     #[must_use]
     pub fn of(request: &'a Request) -> Self {
-        Self {
-            at: request.at,
-            tz_offset: request.tz_offset,
-            device: DeviceClass::of(request.user_agent.as_deref().unwrap_or("")),
-            context: &request.context,
-            profile: request.profile.as_ref(),
-        }
+        let device = DeviceClass::of(request.user_agent.as_deref().unwrap_or(""));
+        Self::new(request.at, request.tz_offset, device, &request.context, request.profile.as_ref())
+    }
+
+    /// The profile's taste at this moment, worked out when it is first asked for; `None` without a profile.
+    #[must_use]
+    pub fn taste(&self) -> Option<&Taste<'a>> {
+        self.taste.get_or_init(|| self.profile.map(|profile| Taste::of(profile, self.at))).as_ref()
     }
 
     fn local_minutes(&self) -> i64 {
@@ -111,13 +127,7 @@ mod tests {
     #[test]
     fn local_time() {
         let fields = Fields::new();
-        let moment = |at, tz_offset| Moment {
-            at,
-            tz_offset,
-            device: DeviceClass::Unknown,
-            context: &fields,
-            profile: None,
-        };
+        let moment = |at, tz_offset| Moment::new(at, tz_offset, DeviceClass::Unknown, &fields, None);
         assert_eq!((moment(0, 0).hour(), moment(0, 0).weekday()), (0, 3));
         assert_eq!((moment(0, -60).hour(), moment(0, -60).weekday()), (23, 2));
         assert!(moment(i64::MAX, i32::MAX).hour() < 24);

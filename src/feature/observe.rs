@@ -4,8 +4,7 @@ use super::list::{Feature, FeatureList, Kind, Recency, Scale, Source};
 use super::moment::Moment;
 use super::table::{FieldTable, RateTable};
 use super::{grams, symbol, symbol_of};
-use crate::event::EventKind;
-use crate::profile::Profile;
+use crate::profile::{Taste, share_of};
 use crate::wire::{Candidate, Fields, MAX_TEXT, Value};
 
 /// The raw value of one field.
@@ -209,7 +208,7 @@ fn observe_one(
         }
         Kind::Count { event } => out.number(moment.count(*event).map(log1p)),
         Kind::Preference { field } => {
-            out.number(profile.and_then(|profile| preference(profile, field, candidate, moment.at)));
+            out.number(moment.taste().and_then(|taste| preference(taste, field, candidate)));
         }
         Kind::Evidence { field } => out.number(profile.map(|p| log1p(p.evidence(field, moment.at)))),
         Kind::Match { shopper, candidate: field } => {
@@ -229,7 +228,8 @@ fn observe_one(
         }
         Kind::Recency { of } => out.number(days_since(of, moment, candidate)),
         Kind::ItemTouches => {
-            let times = profile.map(|p| p.touched(&candidate.id).map_or(0, |touched| touched.times));
+            let times =
+                moment.taste().map(|taste| taste.touched(&candidate.id).map_or(0, |touched| touched.times));
             out.number(times.map(|times| log1p(f64::from(times))));
         }
         Kind::Position => out.number(Some(position as f64)),
@@ -267,7 +267,7 @@ fn scaled(number: f64, scale: Scale) -> f64 {
     }
 }
 
-fn look_up<'a>(source: &Source, moment: &Moment<'a>, candidate: &'a Candidate) -> Option<&'a Value> {
+fn look_up<'a>(source: &Source, moment: &'a Moment<'_>, candidate: &'a Candidate) -> Option<&'a Value> {
     let find = |fields: &'a Fields, name: &str| fields.get(name);
     match source {
         Source::Candidate(name) => find(&candidate.fields, name),
@@ -311,11 +311,11 @@ fn key_of(source: &Source, moment: &Moment<'_>, candidate: &Candidate) -> Option
 
 /// The shopper's interest in the candidate's value, or values; `None` when the candidate has none or the
 /// shopper has shown no interest in the field yet.
-fn preference(profile: &Profile, field: &str, candidate: &Candidate, now: i64) -> Option<f64> {
-    profile.preferences.get(field)?;
+fn preference(taste: &Taste<'_>, field: &str, candidate: &Candidate) -> Option<f64> {
+    let shares = taste.within(field)?;
     match candidate.fields.get(field)? {
-        Value::Text(text) => Some(profile.preference(field, text, now)),
-        Value::List(list) => Some(list.iter().map(|text| profile.preference(field, text, now)).sum()),
+        Value::Text(text) => Some(share_of(shares, text)),
+        Value::List(list) => Some(list.iter().map(|text| share_of(shares, text)).sum()),
         _ => None,
     }
 }
@@ -324,11 +324,7 @@ fn days_since(of: &Recency, moment: &Moment<'_>, candidate: &Candidate) -> Optio
     let then = match of {
         Recency::Visit => moment.profile?.last_seen,
         Recency::Order => moment.profile.filter(|profile| profile.orders > 0)?.last_order,
-        Recency::Item => {
-            let touched = moment.profile?.touched(&candidate.id)?;
-            debug_assert!(touched.kind != EventKind::Identify);
-            touched.at
-        }
+        Recency::Item => moment.taste()?.touched(&candidate.id)?.at,
         Recency::Field(name) => candidate.fields.get(name)?.number()? as i64,
     };
     let days = moment.at.saturating_sub(then).max(0) as f64 / 86_400_000.0;

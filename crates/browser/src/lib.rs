@@ -3,10 +3,7 @@
 
 mod convert;
 
-use std::collections::BTreeMap;
-
-use attune::Prediction;
-use attune::decision::{Decision, Effect, Fallback, LogOptions};
+use attune::decision::{Decision, Fallback, LogOptions};
 use attune::error::Error;
 use attune::event::batch::{Batch, MAX_EVENTS, Rejected};
 use attune::profile::{Profile, TagRule};
@@ -65,15 +62,7 @@ impl Engine {
     /// An `Error` with the core's code.
     pub fn predict(&self, request: &str) -> JsResult<String> {
         let request = Request::from_json(request).into_js()?;
-        let predictions = self.0.predict(&request).into_js()?;
-        let slots = request.slots.into_iter().zip(predictions).map(|(slot, predictions)| {
-            let candidates = slot.candidates.into_iter().zip(&predictions);
-            let candidates = candidates.map(|(candidate, prediction)| {
-                PredictedCandidate::new(&self.0, candidate.id, prediction, request.explain)
-            });
-            PredictedSlot { id: slot.id, candidates: candidates.collect() }
-        });
-        json(&Predicted { bundle: self.0.hash(), schema: self.0.schema(), slots: slots.collect() })
+        json(&self.0.predicted(&request).into_js()?)
     }
 
     /// The network alone, for benchmarks: `rows` rows of its two inputs, row-major, to logits.
@@ -106,40 +95,6 @@ impl Engine {
     #[wasm_bindgen(getter)]
     pub fn hash(&self) -> String {
         self.0.hash().to_owned()
-    }
-}
-
-#[derive(Serialize)]
-struct Predicted<'a> {
-    bundle: &'a str,
-    schema: &'a str,
-    slots: Vec<PredictedSlot<'a>>,
-}
-
-#[derive(Serialize)]
-struct PredictedSlot<'a> {
-    id: String,
-    candidates: Vec<PredictedCandidate<'a>>,
-}
-
-#[derive(Serialize)]
-struct PredictedCandidate<'a> {
-    id: String,
-    logits: BTreeMap<&'a str, f32>,
-    effects: BTreeMap<&'a str, Effect>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attributions: Option<BTreeMap<String, BTreeMap<String, f32>>>,
-}
-
-impl<'a> PredictedCandidate<'a> {
-    fn new(engine: &'a attune::Engine, id: String, prediction: &Prediction, explain: bool) -> Self {
-        let names = || engine.heads().iter().map(|head| head.name.as_str());
-        Self {
-            id,
-            logits: names().zip(prediction.logits.iter().copied()).collect(),
-            effects: names().zip(prediction.effects.iter().copied()).collect(),
-            attributions: explain.then(|| engine.attributions(prediction)),
-        }
     }
 }
 

@@ -76,13 +76,9 @@ impl Observation {
     /// The moment, as the encoder reads it.
     #[must_use]
     pub fn moment(&self) -> Moment<'_> {
-        Moment {
-            at: self.view.at.unwrap_or(0),
-            tz_offset: self.view.tz_offset,
-            device: DeviceClass::of(&self.view.device),
-            context: &self.view.context,
-            profile: self.view.profile.as_ref(),
-        }
+        let view = &self.view;
+        let device = DeviceClass::of(&view.device);
+        Moment::new(view.at.unwrap_or(0), view.tz_offset, device, &view.context, view.profile.as_ref())
     }
 }
 

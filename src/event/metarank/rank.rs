@@ -249,7 +249,7 @@ impl Answer {
             withheld.extend(slot.withheld);
             items.extend(slot.items.into_iter().map(|ranked| {
                 let effects = ranked.effects.iter().map(|(name, effect)| Feature {
-                    name: name.clone(),
+                    name: name.to_owned(),
                     value: effect.value,
                     low: Some(effect.low),
                     high: Some(effect.high),

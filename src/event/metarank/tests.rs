@@ -1,5 +1,6 @@
 use super::*;
 use crate::decision::{Decision, Effect, Ranked, RankedSlot};
+use crate::named::Named;
 use crate::wire::Mode;
 
 const SHOP: &str = r#"
@@ -130,11 +131,14 @@ fn a_decision_answers_in_metarank_s_form() {
     let ranked = Ranked {
         id: "p1".into(),
         score: 0.5,
-        logits: [("click".to_owned(), 0.25_f32)].into(),
-        effects: [("click".to_owned(), Effect { value: 0.56, low: 0.5, high: 0.6 })].into(),
+        logits: Named::from_iter([("click".to_owned(), 0.25_f32)]),
+        effects: Named::from_iter([("click".to_owned(), Effect { value: 0.56, low: 0.5, high: 0.6 })]),
         propensity: 1.0,
         pinned: false,
-        attributions: [("click".to_owned(), [("brand".to_owned(), 0.25_f32)].into())].into(),
+        attributions: Named::from_iter([(
+            "click".to_owned(),
+            Named::from_iter([("brand".to_owned(), 0.25_f32)]),
+        )]),
     };
     let slot = RankedSlot { id: "s".into(), show: 1, items: vec![ranked], withheld: Vec::new() };
     let decision = Decision { id: "d1".into(), seed: u64::MAX, slots: vec![slot], ..Decision::default() };
