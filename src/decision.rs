@@ -69,7 +69,8 @@ pub struct Ranked {
     /// Whether its position was pinned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pinned: bool,
-    /// Head → part → share of the logit. The parts, `interaction` and `bias` among them, sum to the logit.
+    /// Head → part → share of the logit. These parts, `interaction` among them, and the decision's
+    /// [`shared`](Decision::shared) ones sum to the logit.
     #[serde(default, skip_serializing_if = "Named::is_empty")]
     pub attributions: Named<Named<f32>>,
 }
@@ -143,6 +144,10 @@ pub struct Decision {
     /// Seed of the exploration.
     #[serde(with = "crate::wire::seed")]
     pub seed: u64,
+    /// Head → part → share of every item's logit: what shopper, moment and `bias` add to all of them alike. When the
+    /// request asks to explain.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub shared: Named<Named<f32>>,
     /// One answer per slot of the request, in its order.
     pub slots: Vec<RankedSlot>,
 }

@@ -8,7 +8,7 @@ use crate::bundle::{Bundle, Card, hex, integrity};
 use crate::decision::Effect;
 use crate::effect::Head;
 use crate::error::{Error, Result};
-use crate::feature::{Encoder, Moment, Observation};
+use crate::feature::{Encoder, FeatureList, Moment, Observation};
 use crate::model::Model;
 use crate::named::Named;
 use crate::profile::TagRule;
@@ -36,8 +36,8 @@ pub struct Engine {
     tables: Vec<Vec<f32>>,
     heads: Vec<Head>,
     head_names: Arc<[String]>,
-    /// What a logit is the sum of: the features, `bias` and `interaction`.
-    part_names: Arc<[String]>,
+    own: Parts,
+    shared: Parts,
     objective: Vec<Term>,
     tag_rules: Vec<TagRule>,
     bias: Vec<f32>,
@@ -96,11 +96,11 @@ impl Engine {
         if !declaration.heads.iter().all(finite) {
             return Err(Error::Bundle("a head's calibration is not usable".to_owned()));
         }
-        let parts = declaration.list.features.iter().map(|feature| feature.name.clone());
         let engine = Self {
             card,
             head_names: declaration.heads.iter().map(|head| head.name.clone()).collect(),
-            part_names: parts.chain(["bias".to_owned(), "interaction".to_owned()]).collect(),
+            own: Parts::of(&declaration.list, false, "interaction"),
+            shared: Parts::of(&declaration.list, true, "bias"),
             hash: hex(&bytes[bytes.len() - 32..]),
             encoder,
             tables,
@@ -257,21 +257,54 @@ impl Engine {
         (additive, embedding)
     }
 
-    /// Attributions of one prediction: head → part → share of the logit. The parts sum to the logit: one per
-    /// feature, `bias`, and `interaction` for what the features do together.
+    /// Head → part → share of the logit that is this candidate's own: one per feature that differs between candidates,
+    /// and `interaction` for what the features do together. With [`Self::shared_attributions`] they sum to the logit.
     #[must_use]
     pub fn attributions(&self, prediction: &Prediction) -> Named<Named<f32>> {
         let heads = self.heads.len();
+        self.by_head(&self.own, prediction, |head| {
+            let shares = prediction.additive.chunks_exact(heads);
+            shares.fold(prediction.logits[head] - self.bias[head], |rest, shares| rest - shares[head])
+        })
+    }
+
+    /// Head → part → share of the logit that is the same for every candidate of the request: one per feature of shopper
+    /// and moment, and `bias`.
+    #[must_use]
+    pub fn shared_attributions(&self, prediction: &Prediction) -> Named<Named<f32>> {
+        self.by_head(&self.shared, prediction, |head| self.bias[head])
+    }
+
+    fn by_head(
+        &self,
+        parts: &Parts,
+        prediction: &Prediction,
+        last: impl Fn(usize) -> f32,
+    ) -> Named<Named<f32>> {
+        let heads = self.heads.len();
         let of_head = |head: usize| {
-            let mut parts = Vec::with_capacity(self.part_names.len());
-            let mut rest = prediction.logits[head] - self.bias[head];
-            for shares in prediction.additive.chunks_exact(heads) {
-                rest -= shares[head];
-                parts.push(shares[head]);
-            }
-            parts.extend([self.bias[head], rest]);
-            Named::new(&self.part_names, parts)
+            let mut shares = Vec::with_capacity(parts.names.len());
+            shares.extend(parts.features.iter().map(|feature| prediction.additive[feature * heads + head]));
+            shares.push(last(head));
+            Named::new(&parts.names, shares)
         };
         Named::new(&self.head_names, (0..heads).map(of_head).collect())
+    }
+}
+
+/// Parts of a logit that go together: some features, and one part that is no feature.
+#[derive(Debug)]
+struct Parts {
+    features: Vec<usize>,
+    names: Arc<[String]>,
+}
+
+impl Parts {
+    fn of(list: &FeatureList, shared: bool, last: &str) -> Self {
+        let chosen =
+            list.features.iter().enumerate().filter(|(_, feature)| feature.kind.is_shared() == shared);
+        let (features, names): (Vec<usize>, Vec<String>) =
+            chosen.map(|(index, feature)| (index, feature.name.clone())).unzip();
+        Self { features, names: names.into_iter().chain([last.to_owned()]).collect() }
     }
 }

@@ -185,6 +185,14 @@ fn cases() -> Vec<(&'static str, Value)> {
                        "diversity": {"field": "category", "weight": 0.1, "max": 3}}),
             ),
         ),
+        (
+            "sampled",
+            with(
+                "sampled",
+                60,
+                json!({"explore": {"temperature": 0.05}, "profile": profile, "mode": "device"}),
+            ),
+        ),
         ("margin", with("margin", 30, json!({"objective": [{"times": "margin", "weight": 1}]}))),
         ("held_out", with("held_out", 10, json!({"shopper": "s1", "holdout": {"share": 1, "seed": "h"}}))),
         ("newer_profile", with("newer_profile", 10, json!({"profile": newer}))),
@@ -260,7 +268,8 @@ fn attributions_sum_to_the_logit() {
     let request: Request = serde_json::from_value(request("sum", 40)).unwrap();
     for prediction in engine.predict(&request).unwrap().concat() {
         for (head, parts) in engine.heads().iter().zip(0..) {
-            let sum: f32 = engine.attributions(&prediction)[head.name.as_str()].values().iter().sum();
+            let all = [engine.attributions(&prediction), engine.shared_attributions(&prediction)];
+            let sum: f32 = all.iter().flat_map(|parts| parts[head.name.as_str()].values()).sum();
             assert!((sum - prediction.logits[parts]).abs() < 1e-4);
         }
     }

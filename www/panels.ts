@@ -3,7 +3,7 @@
 import type { Catalogue, Product } from "./catalogue";
 import type { Decayed, Effect, Profile, Ranked } from "./module";
 import { nameOf, picture } from "./page";
-import { type Reason, phrase, reasons, shared } from "./reasons";
+import { type Reason, phrase, reasons } from "./reasons";
 import { readTuning } from "./storage";
 import { type Child, type Element_, h } from "./tree";
 import { type Language, isWord, money, percent, say, value } from "./words";
@@ -46,10 +46,9 @@ export interface Shown {
 export function whyPanel(language: Language, shown: Shown[], applied: boolean, focus: string | null): Child {
   if (shown.length === 0) return drawer(language, say(language, "why"), h("p", {}, say(language, "why_none")));
   const items = shown.map(({ ranked }) => ranked);
-  const common = shared(items, "click");
   const top = (head: string) => Math.max(1e-6, ...items.map((item) => item.effects[head]?.high ?? 0));
   const scales = { click: top("click"), conversion: top("conversion") };
-  const told = shown.map(({ product, ranked }) => reasons(language, ranked, product, "click", common));
+  const told = shown.map(({ product, ranked }) => reasons(language, ranked, product, "click"));
   const strongest = Math.max(0.05, ...told.flat().map(({ share }) => Math.abs(share)));
   const [first] = shown;
   const entry = ({ product, ranked }: Shown, place: number) => {

@@ -57,17 +57,10 @@ export function phrase(language: Language, part: string, product: Product): stri
   return known[language === "en" ? 0 : 1].replace("{}", known[2] === "brand" ? name : value(language, name));
 }
 
-/** Parts of one head that are the same for every item, which therefore explain no difference between them. */
-export function shared(items: readonly Ranked[], head: string): Set<string> {
-  const first = items[0]?.attributions?.[head] ?? {};
-  const alike = (part: string) => items.every((item) => item.attributions?.[head]?.[part] === first[part]);
-  return new Set(Object.keys(first).filter(alike));
-}
-
-/** One item's reasons, the strongest first, without those that all items share. */
-export function reasons(language: Language, item: Ranked, product: Product, head: string, common: Set<string>): Reason[] {
+/** One item's reasons, the strongest first. */
+export function reasons(language: Language, item: Ranked, product: Product, head: string): Reason[] {
   return Object.entries(item.attributions?.[head] ?? {})
-    .filter(([part, share]) => !common.has(part) && Math.abs(share) >= 0.005)
+    .filter(([, share]) => Math.abs(share) >= 0.005)
     .map(([part, share]) => ({ words: phrase(language, part, product), share }))
     .sort((a, b) => Math.abs(b.share) - Math.abs(a.share));
 }

@@ -40,6 +40,11 @@ pub fn decide(engine: Result<&Engine, &Error>, request: &Request) -> Decision {
     if predictions.is_none() {
         decision.temperature = 0.0;
     }
+    if let (true, Some((engine, all))) = (request.explain, &predictions)
+        && let Some(any) = all.iter().flatten().next()
+    {
+        decision.shared = engine.shared_attributions(any);
+    }
     for (index, slot) in request.slots.iter().enumerate() {
         let (eligible, withheld) = eligible(slot, &taken);
         let order = match &predictions {

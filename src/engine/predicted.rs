@@ -15,6 +15,9 @@ pub struct Predicted {
     pub bundle: String,
     /// Hash of the bundle's feature list, hex.
     pub schema: String,
+    /// Head → part → share of every candidate's logit, when the request asks to explain.
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    pub shared: Named<Named<f32>>,
     /// One per slot of the request.
     pub slots: Vec<PredictedSlot>,
 }
@@ -37,7 +40,7 @@ pub struct PredictedCandidate {
     pub logits: Named<f32>,
     /// Predicted effects by head.
     pub effects: Named<Effect>,
-    /// Head → part → share of the logit, when the request asks to explain.
+    /// Head → part → share of the logit that is the candidate's own, when the request asks to explain.
     #[serde(skip_serializing_if = "Named::is_empty")]
     pub attributions: Named<Named<f32>>,
 }
@@ -48,7 +51,10 @@ impl Engine {
     /// # Errors
     /// As [`Engine::predict`].
     pub fn predicted(&self, request: &Request) -> Result<Predicted> {
-        let slots = request.slots.iter().zip(self.predict(request)?).map(|(slot, predictions)| {
+        let all = self.predict(request)?;
+        let any = all.iter().flatten().next().filter(|_| request.explain);
+        let shared = any.map_or_else(Named::default, |any| self.shared_attributions(any));
+        let slots = request.slots.iter().zip(all).map(|(slot, predictions)| {
             let candidates = slot.candidates.iter().zip(predictions).map(|(candidate, prediction)| {
                 let attributions =
                     if request.explain { self.attributions(&prediction) } else { Named::default() };
@@ -65,6 +71,7 @@ impl Engine {
             bundle: self.hash().to_owned(),
             schema: self.schema().to_owned(),
             slots: slots.collect(),
+            shared,
         })
     }
 }

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { candidates, exact, goldenCases, order, slots, view } from "../node/package.mjs";
+import { exact, goldenCases } from "../golden/corpus.mjs";
+import { candidates, order, slots, view } from "../node/package.mjs";
 import { integrity, launch, serve } from "./server.mjs";
 
 const page_order = candidates(20).map(({ id }) => id);

@@ -5,7 +5,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { chromium } from "playwright-core";
-import { BUNDLE, PACKAGE } from "../node/package.mjs";
+import { BUNDLE } from "../golden/corpus.mjs";
+import { PACKAGE } from "../node/package.mjs";
 
 const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm" };
 const bytes = readFileSync(BUNDLE);

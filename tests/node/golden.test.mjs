@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { BUNDLE, attune, exact, goldenCases } from "./package.mjs";
+import { BUNDLE, exact, goldenCases } from "../golden/corpus.mjs";
+import { attune } from "./package.mjs";
 
 const { load } = await attune();
 const module = await load({ bundle: BUNDLE, storage: "memory" });

@@ -6,7 +6,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { BUNDLE, PACKAGE, attune, candidates, order, slots, view } from "./package.mjs";
+import { BUNDLE } from "../golden/corpus.mjs";
+import { PACKAGE, attune, candidates, order, slots, view } from "./package.mjs";
 
 const { load, open } = await attune();
 const bytes = readFileSync(BUNDLE);
@@ -50,7 +51,8 @@ test("events change the profile, and rankings use it until it is forgotten", asy
   const decision = await module.rank({ slots: slots(20), explain: true });
   assert.equal(decision.mode, "device");
   const [first] = decision.slots[0].items;
-  const sum = Object.values(first.attributions.click).reduce((a, b) => a + b, 0);
+  const shares = [...Object.values(first.attributions.click), ...Object.values(decision.shared.click)];
+  const sum = shares.reduce((a, b) => a + b, 0);
   assert.ok(Math.abs(sum - first.logits.click) < 1e-3);
   assert.deepEqual([...order(decision)].sort(), [...page].sort());
 

@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { PACKAGE, ROOT } from "./package.mjs";
+import { ROOT } from "../golden/corpus.mjs";
+import { PACKAGE } from "./package.mjs";
 
 test("the JavaScript is at most 12 KB gzip", () => {
   const sizes = ["attune.js", "attune.worker.js"].map((file) => gzipSync(readFileSync(join(PACKAGE, file)), { level: 9 }).length);

@@ -254,7 +254,8 @@ impl Answer {
                     low: Some(effect.low),
                     high: Some(effect.high),
                 });
-                let parts = ranked.attributions.iter().flat_map(|(head, parts)| {
+                let attributions = ranked.attributions.iter().chain(decision.shared.iter());
+                let parts = attributions.flat_map(|(head, parts)| {
                     parts.iter().map(move |(part, share)| Feature {
                         name: format!("{head}.{part}"),
                         value: f64::from(*share),

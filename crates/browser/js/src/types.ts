@@ -71,7 +71,7 @@ export interface Ranked {
   /** Conditional probability of being drawn at its position. */
   propensity: number;
   pinned?: boolean;
-  /** Head → part → share of the logit, when `explain` was asked. */
+  /** Head → part → the item's own share of the logit, when `explain` was asked. With the decision's `shared` they sum to it. */
   attributions?: Record<string, Record<string, number>>;
 }
 
@@ -110,6 +110,8 @@ export interface Decision {
   fallback: Failure | null;
   temperature: number;
   seed: string;
+  /** Head → part → share of every item's logit (shopper, moment, `bias`), when `explain` was asked. */
+  shared?: Record<string, Record<string, number>>;
   slots: RankedSlot[];
 }
 
@@ -117,6 +119,8 @@ export interface Decision {
 export interface Predicted {
   bundle: string;
   schema: string;
+  /** As in {@link Decision}. */
+  shared?: Record<string, Record<string, number>>;
   slots: {
     id: string;
     candidates: {
