@@ -24,7 +24,16 @@ pub struct Prediction {
     /// One per head.
     pub effects: Vec<Effect>,
     /// Additive share of each feature, feature-major: `features × heads`.
-    pub additive: Vec<f32>,
+    pub shares: Vec<f32>,
+}
+
+/// Candidates as the network reads them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Encoded {
+    /// Additive shares `[n, features × heads]`, row-major.
+    pub shares: Vec<f32>,
+    /// Interaction columns `[n, features × K]`, row-major.
+    pub embedding: Vec<f32>,
 }
 
 /// A bundle ready to predict. Shared freely between threads.
@@ -78,7 +87,7 @@ impl Engine {
         if model.heads() != heads || heads == 0 || declaration.bias.len() != heads {
             return Err(wrong("the number of heads"));
         }
-        if model.additive_width() != features * heads || !model.embedding_width().is_multiple_of(features) {
+        if !model.embedding_width().is_multiple_of(features) {
             return Err(wrong("the number of features"));
         }
         let interaction = model.embedding_width() / features;
@@ -197,39 +206,28 @@ impl Engine {
     }
 
     fn predict_at(&self, moment: &Moment<'_>, candidates: &[&Candidate]) -> Result<Vec<Prediction>> {
-        let (additive, embedding) = self.encode(moment, candidates);
+        let encoded = self.encode_at(moment, candidates, 0);
         let heads = self.heads.len();
         let width = self.encoder.list().features.len() * heads;
-        let logits = self.model.run(candidates.len(), &additive, &embedding)?;
+        let logits = self.run(&encoded)?;
         Ok(logits
             .chunks_exact(heads)
-            .zip(additive.chunks_exact(width))
-            .map(|(logits, additive)| Prediction {
+            .zip(encoded.shares.chunks_exact(width))
+            .map(|(logits, shares)| Prediction {
                 logits: logits.to_vec(),
                 effects: self.heads.iter().zip(logits).map(|(head, logit)| head.effect(*logit)).collect(),
-                additive: additive.to_vec(),
+                shares: shares.to_vec(),
             })
             .collect())
     }
 
-    /// The network's inputs: additive `[n, features × heads]` and embedding `[n, features × K]`, row-major.
+    /// Candidates that stand at `position`, encoded. Serving asks for position 0, evaluation for where they stood.
     #[must_use]
-    pub fn encode(&self, moment: &Moment<'_>, candidates: &[&Candidate]) -> (Vec<f32>, Vec<f32>) {
-        self.encode_at(moment, candidates, 0)
-    }
-
-    /// Like [`Self::encode`], for candidates that stood at `position`: what evaluation on a log asks for.
-    #[must_use]
-    pub fn encode_at(
-        &self,
-        moment: &Moment<'_>,
-        candidates: &[&Candidate],
-        position: usize,
-    ) -> (Vec<f32>, Vec<f32>) {
+    pub fn encode_at(&self, moment: &Moment<'_>, candidates: &[&Candidate], position: usize) -> Encoded {
         let list = &self.encoder.list().features;
         let (heads, features) = (self.heads.len(), list.len());
-        let (additive_width, embedding_width) = (features * heads, features * self.interaction);
-        let mut additive = vec![0.0; candidates.len() * additive_width];
+        let (shares_width, embedding_width) = (features * heads, features * self.interaction);
+        let mut shares = vec![0.0; candidates.len() * shares_width];
         let mut embedding = vec![0.0; candidates.len() * embedding_width];
         let columns = heads + self.interaction;
         let mut sum = vec![0.0_f32; columns];
@@ -248,13 +246,31 @@ impl Engine {
                         }
                     });
                 }
-                let at = n * additive_width + index * heads;
-                additive[at..at + heads].copy_from_slice(&sum[..heads]);
+                let at = n * shares_width + index * heads;
+                shares[at..at + heads].copy_from_slice(&sum[..heads]);
                 let at = n * embedding_width + index * self.interaction;
                 embedding[at..at + self.interaction].copy_from_slice(&sum[heads..]);
             }
         }
-        (additive, embedding)
+        Encoded { shares, embedding }
+    }
+
+    /// Logits `[n, H]` of encoded candidates, row-major.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the network fails, which a checked bundle does not.
+    pub fn run(&self, encoded: &Encoded) -> Result<Vec<f32>> {
+        let (heads, features) = (self.heads.len(), self.encoder.list().features.len());
+        let rows = encoded.shares.len() / (features * heads);
+        let mut additive = Vec::with_capacity(rows * heads);
+        for shares in encoded.shares.chunks_exact(features * heads) {
+            let first = additive.len();
+            additive.extend_from_slice(&self.bias);
+            for shares in shares.chunks_exact(heads) {
+                additive[first..].iter_mut().zip(shares).for_each(|(sum, share)| *sum += share);
+            }
+        }
+        Ok(self.model.run(rows, &additive, &encoded.embedding)?)
     }
 
     /// Head → part → share of the logit that is this candidate's own: one per feature that differs between candidates,
@@ -263,7 +279,7 @@ impl Engine {
     pub fn attributions(&self, prediction: &Prediction) -> Named<Named<f32>> {
         let heads = self.heads.len();
         self.by_head(&self.own, prediction, |head| {
-            let shares = prediction.additive.chunks_exact(heads);
+            let shares = prediction.shares.chunks_exact(heads);
             shares.fold(prediction.logits[head] - self.bias[head], |rest, shares| rest - shares[head])
         })
     }
@@ -284,7 +300,7 @@ impl Engine {
         let heads = self.heads.len();
         let of_head = |head: usize| {
             let mut shares = Vec::with_capacity(parts.names.len());
-            shares.extend(parts.features.iter().map(|feature| prediction.additive[feature * heads + head]));
+            shares.extend(parts.features.iter().map(|feature| prediction.shares[feature * heads + head]));
             shares.push(last(head));
             Named::new(&parts.names, shares)
         };

@@ -35,7 +35,7 @@ pub mod wire;
 
 pub use bundle::{Bundle, Card};
 pub use decision::{Decision, LogLine, LogOptions, decide, decide_json};
-pub use engine::{Engine, Predicted, PredictedCandidate, PredictedSlot, Prediction};
+pub use engine::{Encoded, Engine, Predicted, PredictedCandidate, PredictedSlot, Prediction};
 pub use error::{Error, Result};
 pub use event::{Event, EventKind};
 pub use named::Named;

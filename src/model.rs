@@ -1,7 +1,7 @@
 //! The student network: an ONNX file inside the bundle, checked, then turned into a `tract` plan.
 //!
-//! Inputs are `additive` `[N, F·H]` and `embedding` `[N, F·K]` (`F` fields, `H` heads, `K` interaction columns),
-//! the output is `logits` `[N, H]`. [`guard`] reads the file and lets through only what [`plan`] can wire, so `tract`
+//! Inputs are `additive` `[N, H]` (the bias and the fields' additive shares, added up) and `embedding` `[N, F·K]`
+//! (`F` fields, `H` heads, `K` interaction columns), the output is `logits` `[N, H]`. [`guard`] reads the file and lets through only what [`plan`] can wire, so `tract`
 //! never sees a graph that a stranger shaped: a panic inside it could not be caught in WebAssembly.
 //!
 //! The same bytes and rows give the same bits natively and in WebAssembly, whatever the number of rows.
@@ -82,7 +82,6 @@ impl ModelError {
 /// A loaded student network. It can be shared between threads.
 pub struct Model {
     heads: usize,
-    additive: usize,
     embedding: usize,
     plan: plan::Plan,
 }
@@ -99,12 +98,7 @@ impl Model {
     pub fn load(onnx: &[u8]) -> Result<Self, ModelError> {
         let graph = guard::read(onnx)?;
         plan::choose_kernels()?;
-        Ok(Self {
-            heads: graph.heads,
-            additive: graph.additive,
-            embedding: graph.embedding,
-            plan: plan::Plan::new(graph)?,
-        })
+        Ok(Self { heads: graph.heads, embedding: graph.embedding, plan: plan::Plan::new(graph)? })
     }
 
     /// Number of logits a row has (`H`).
@@ -113,19 +107,13 @@ impl Model {
         self.heads
     }
 
-    /// Numbers of a row in the additive input (`F·H`, field-major).
-    #[must_use]
-    pub fn additive_width(&self) -> usize {
-        self.additive
-    }
-
     /// Numbers of a row in the embedding input (`F·K`, field-major).
     #[must_use]
     pub fn embedding_width(&self) -> usize {
         self.embedding
     }
 
-    /// Logits `[n, H]` of `n` rows: `additive` is `[n, F·H]`, `embedding` is `[n, F·K]`, all row-major.
+    /// Logits `[n, H]` of `n` rows: `additive` is `[n, H]`, `embedding` is `[n, F·K]`, all row-major.
     ///
     /// A row's logits do not depend on `n` or on the other rows, to the last bit, and are never `-0.0`.
     ///
@@ -138,12 +126,13 @@ impl Model {
             return Err(ModelError::TooLarge { what: "rows", found: n, limit: MAX_ROWS });
         }
         for (what, values, width) in
-            [("additive", additive, self.additive), ("embedding", embedding, self.embedding)]
+            [("additive", additive, self.heads), ("embedding", embedding, self.embedding)]
         {
             if values.len() != n * width {
                 return Err(ModelError::Input { what, found: values.len(), expected: n * width });
             }
-            if !values.iter().all(|x| x.is_finite()) {
+            // No early end, so that it runs in SIMD.
+            if !values.iter().fold(true, |finite, x| finite & x.is_finite()) {
                 return Err(ModelError::NotFinite(format!("a number of the {what} input")));
             }
         }
@@ -167,7 +156,7 @@ impl Model {
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { heads, additive, embedding, .. } = self;
-        write!(f, "Model {{ heads: {heads}, additive: {additive}, embedding: {embedding} }}")
+        let Self { heads, embedding, .. } = self;
+        write!(f, "Model {{ heads: {heads}, embedding: {embedding} }}")
     }
 }

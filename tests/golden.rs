@@ -128,7 +128,7 @@ fn bundle() -> Bundle {
             ..Card::default()
         },
         declaration: Declaration {
-            bias: network::bias(),
+            bias: vec![0.25, -0.5],
             heads: vec![click, conversion],
             objective: vec![
                 Term { effect: Some("click".to_owned()), times: None, weight: 1.0 },

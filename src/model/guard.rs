@@ -25,7 +25,6 @@ const FLOAT: i32 = pb::tensor_proto::DataType::Float as i32;
 /// A checked network: `steps[i]` makes value `i + 2`; values 0 and 1 are the inputs.
 pub(super) struct Graph {
     pub(super) heads: usize,
-    pub(super) additive: usize,
     pub(super) embedding: usize,
     pub(super) steps: Vec<Step>,
     /// Which value `logits` is.
@@ -116,10 +115,10 @@ pub(super) fn read(onnx: &[u8]) -> Result<Graph, ModelError> {
     if logits.width != heads || logits.index < 2 {
         return Err(ModelError::Shape(format!("logits are {} wide, not {heads}", logits.width)));
     }
-    if additive % heads != 0 {
+    if additive != heads {
         return Err(ModelError::Shape(format!("{additive} additive columns for {heads} heads")));
     }
-    Ok(Graph { heads, additive, embedding, steps: reader.steps, logits: logits.index })
+    Ok(Graph { heads, embedding, steps: reader.steps, logits: logits.index })
 }
 
 struct Reader {

@@ -34,21 +34,21 @@ pub(super) fn choose_kernels() -> Result<(), ModelError> {
 
 pub(super) struct Plan {
     plan: Arc<TypedSimplePlan>,
-    additive: usize,
+    heads: usize,
     embedding: usize,
 }
 
 impl Plan {
     pub(super) fn new(graph: Graph) -> Result<Self, ModelError> {
-        let (additive, embedding) = (graph.additive, graph.embedding);
+        let (heads, embedding) = (graph.heads, graph.embedding);
         let plan = wire(graph).map_err(|error| engine(&error))?;
-        Ok(Self { plan, additive, embedding })
+        Ok(Self { plan, heads, embedding })
     }
 
     /// Logits `[n, H]`.
     pub(super) fn run(&self, n: usize, additive: &[f32], embedding: &[f32]) -> Result<Vec<f32>, ModelError> {
         let run = || -> TractResult<Vec<f32>> {
-            let additive = Tensor::from_shape(&[n, self.additive], additive)?;
+            let additive = Tensor::from_shape(&[n, self.heads], additive)?;
             let embedding = Tensor::from_shape(&[n, self.embedding], embedding)?;
             let outputs = self.plan.run(tvec!(additive.into_tvalue(), embedding.into_tvalue()))?;
             Ok(outputs[0].try_as_plain_ram()?.as_slice::<f32>()?.to_vec())
@@ -65,7 +65,7 @@ fn wire(graph: Graph) -> TractResult<Arc<TypedSimplePlan>> {
     let mut model = TypedModel::default();
     let rows = model.symbols.sym("N").to_dim();
     let mut values = Vec::with_capacity(graph.steps.len() + 2);
-    for (name, width) in [("additive", graph.additive), ("embedding", graph.embedding)] {
+    for (name, width) in [("additive", graph.heads), ("embedding", graph.embedding)] {
         values.push(model.add_source(name, f32::fact([rows.clone(), width.to_dim()]))?);
     }
     for (index, step) in graph.steps.into_iter().enumerate() {

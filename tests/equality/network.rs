@@ -7,7 +7,6 @@ pub(crate) use tract_onnx::pb;
 const FIELDS: usize = 24;
 pub(crate) const HEADS: usize = 2;
 pub(crate) const COLUMNS: usize = 4;
-pub(crate) const A: usize = FIELDS * HEADS;
 pub(crate) const E: usize = FIELDS * COLUMNS;
 
 /// A small generator of its own, so that the weights never change: splitmix64, to [-1, 1).
@@ -63,19 +62,15 @@ pub(crate) fn value(name: &str, dims: &[Option<i64>]) -> pb::ValueInfoProto {
     }
 }
 
-/// The student of 24 fields: `additive`·S + MLP 96-32-16-2.
+/// The student of 24 fields: `additive` + MLP 96-32-16-2.
 pub(crate) fn student() -> pb::ModelProto {
     student_of(FIELDS)
 }
 
 /// The same network over another number of fields.
 pub(crate) fn student_of(fields: usize) -> pb::ModelProto {
-    let (a, e) = (fields * HEADS, fields * COLUMNS);
+    let e = fields * COLUMNS;
     let mut noise = Noise(7);
-    let mut selection = vec![0.0; a * HEADS];
-    for row in 0..a {
-        selection[row * HEADS + row % HEADS] = 1.0;
-    }
     let layer = |noise: &mut Noise, rows: usize, columns: usize| -> Vec<f32> {
         noise.take(rows * columns).iter().map(|w| w * (2.0 / rows as f32).sqrt()).collect()
     };
@@ -85,16 +80,13 @@ pub(crate) fn student_of(fields: usize) -> pb::ModelProto {
         graph: Some(pb::GraphProto {
             name: "student".to_owned(),
             initializer: vec![
-                tensor("S", &[a as i64, HEADS as i64], &selection),
                 tensor("W1", &[e as i64, 32], &layer(&mut noise, e, 32)),
                 tensor("b1", &[32], &noise.take(32)),
                 tensor("W2", &[32, 16], &layer(&mut noise, 32, 16)),
                 tensor("b2", &[16], &noise.take(16)),
                 tensor("W3", &[16, HEADS as i64], &layer(&mut noise, 16, HEADS)),
-                tensor("b3", &[HEADS as i64], &bias()),
             ],
             node: vec![
-                node("MatMul", &["additive", "S"], "sum"),
                 node("MatMul", &["embedding", "W1"], "p1"),
                 node("Add", &["p1", "b1"], "a1"),
                 node("Relu", &["a1"], "h1"),
@@ -102,11 +94,10 @@ pub(crate) fn student_of(fields: usize) -> pb::ModelProto {
                 node("Add", &["p2", "b2"], "a2"),
                 node("Relu", &["a2"], "h2"),
                 node("MatMul", &["h2", "W3"], "p3"),
-                node("Add", &["sum", "p3"], "s3"),
-                node("Add", &["s3", "b3"], "logits"),
+                node("Add", &["p3", "additive"], "logits"),
             ],
             input: vec![
-                value("additive", &[None, Some(a as i64)]),
+                value("additive", &[None, Some(HEADS as i64)]),
                 value("embedding", &[None, Some(e as i64)]),
             ],
             output: vec![value("logits", &[None, Some(HEADS as i64)])],
@@ -120,13 +111,8 @@ pub(crate) fn rows(n: usize) -> (Vec<f32>, Vec<f32>) {
     let mut noise = Noise(11);
     let (mut additive, mut embedding) = (Vec::new(), Vec::new());
     for _ in 0..n {
-        additive.extend(noise.take(A));
+        additive.extend(noise.take(HEADS));
         embedding.extend(noise.take(E));
     }
     (additive, embedding)
-}
-
-/// The network's constant term.
-pub(crate) fn bias() -> Vec<f32> {
-    vec![0.25, -0.5]
 }

@@ -69,7 +69,7 @@ fn what_was_planted_is_recovered() {
     let row = source.rows().unwrap().next_row().unwrap().unwrap();
     let at = engine.encoder().list().features.iter().position(|f| f.name == "position").unwrap();
     let heads = engine.heads().len();
-    let part = |position| engine.encode_at(&row.moment(), &[&row.candidate], position).0[at * heads];
+    let part = |position| engine.encode_at(&row.moment(), &[&row.candidate], position).shares[at * heads];
     let (learnt, planted) = (f64::from(part(7) - part(0)), truth.position * 8.0_f64.ln());
     assert!((learnt - planted).abs() < 0.3 * planted.abs(), "{learnt}, planted {planted}");
     let _ = fs::remove_dir_all(out);

@@ -76,8 +76,7 @@ pub fn evaluate(
             continue;
         }
         used += 1;
-        let (additive, embedding) = engine.encode_at(&row.moment(), &[&row.candidate], row.position);
-        let logits = engine.model().run(1, &additive, &embedding).map_err(attune::Error::from)?;
+        let logits = engine.run(&engine.encode_at(&row.moment(), &[&row.candidate], row.position))?;
         let group = (row.view.group ^ (row.view.group >> 32)) as u32;
         for (into, (head, at)) in scored.iter_mut().zip(&pairs) {
             let label = row.labels[*at];

@@ -4,13 +4,13 @@ use prost::Message;
 use tract_onnx::pb;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value};
 
-use crate::network::Network;
+use crate::network::{Layer, Network};
 use crate::table::TableError;
 
 /// ONNX bytes of a student; `schema` goes into the metadata.
 ///
-/// Inputs `additive` `[N, F·H]` and `embedding` `[N, F·K]` (field-major), output `logits` `[N, H]` = additive·S +
-/// relu(relu(embedding·W1 + b1)·W2 + b2)·W3 + b3.
+/// Inputs `additive` `[N, H]`, which is the bias and the fields' additive shares added up, and `embedding` `[N, F·K]`
+/// (field-major); output `logits` `[N, H]` = relu(relu(embedding·W1 + b1)·W2 + b2)·W3 + additive.
 ///
 /// # Errors
 /// [`TableError::Shape`] when the network has no interaction part of two hidden layers.
@@ -18,18 +18,19 @@ pub fn onnx(network: &Network, schema: &str) -> Result<Vec<u8>, TableError> {
     let [first, second, last] = &network.layers[..] else {
         return Err(TableError::Shape("a student has two hidden layers".to_owned()));
     };
-    let (fields, heads) = (network.tables.len(), network.heads);
-    let (a, e) = (fields * heads, fields * network.columns);
-    let mut selection = vec![0.0; a * heads];
-    for row in 0..a {
-        selection[row * heads + row % heads] = 1.0;
-    }
-    let mut initializer = vec![tensor("S", &[a, heads], &selection)];
-    for (number, layer) in [first, second, last].into_iter().enumerate() {
+    let (heads, width) = (network.heads, network.tables.len() * network.columns);
+    let matrix = |name: &str, layer: &Layer| {
         let weights: Vec<f32> = layer.weights.iter().copied().collect();
-        initializer.push(tensor(&format!("W{}", number + 1), layer.weights.shape(), &weights));
-        initializer.push(tensor(&format!("b{}", number + 1), &[layer.bias.len()], &layer.bias));
-    }
+        tensor(name, layer.weights.shape(), &weights)
+    };
+    let vector = |name: &str, layer: &Layer| tensor(name, &[layer.bias.len()], &layer.bias);
+    let initializer = vec![
+        matrix("W1", first),
+        vector("b1", first),
+        matrix("W2", second),
+        vector("b2", second),
+        matrix("W3", last),
+    ];
     let model = pb::ModelProto {
         ir_version: 8,
         producer_name: "attune".to_owned(),
@@ -42,7 +43,6 @@ pub fn onnx(network: &Network, schema: &str) -> Result<Vec<u8>, TableError> {
             name: "student".to_owned(),
             initializer,
             node: vec![
-                node("MatMul", &["additive", "S"], "sum"),
                 node("MatMul", &["embedding", "W1"], "p1"),
                 node("Add", &["p1", "b1"], "a1"),
                 node("Relu", &["a1"], "h1"),
@@ -50,10 +50,9 @@ pub fn onnx(network: &Network, schema: &str) -> Result<Vec<u8>, TableError> {
                 node("Add", &["p2", "b2"], "a2"),
                 node("Relu", &["a2"], "h2"),
                 node("MatMul", &["h2", "W3"], "p3"),
-                node("Add", &["sum", "p3"], "s3"),
-                node("Add", &["s3", "b3"], "logits"),
+                node("Add", &["p3", "additive"], "logits"),
             ],
-            input: vec![value("additive", a), value("embedding", e)],
+            input: vec![value("additive", heads), value("embedding", width)],
             output: vec![value("logits", heads)],
             ..Default::default()
         }),

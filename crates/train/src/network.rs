@@ -170,15 +170,13 @@ impl Network {
         4 * (dense + self.tables.iter().map(Vec::len).sum::<usize>())
     }
 
-    /// A row's inputs of the exported graph: F·H additive and F·K interaction numbers, field-major.
+    /// A row's inputs of the exported graph: H additive and F·K interaction numbers.
     #[cfg(test)]
     pub(crate) fn inputs(&self, table: &Table, rows: &Rows, row: usize) -> (Vec<f32>, Vec<f32>) {
         let fields = self.tables.len();
-        let mut additive = vec![0.0; fields * self.heads];
+        let mut additive = self.bias().to_vec();
         let mut embedding = vec![0.0; fields * self.columns];
-        self.lookup(table, rows, row, &mut embedding, |field, head, value| {
-            additive[field * self.heads + head] += value;
-        });
+        self.lookup(table, rows, row, &mut embedding, |_, head, value| additive[head] += value);
         (additive, embedding)
     }
 

@@ -164,8 +164,7 @@ fn compare(
     })?;
     let mut difference = 0.0_f32;
     for (row, students) in rows.iter().zip(students.chunks(heads.names.len())) {
-        let (additive, embedding) = engine.encode(&row.moment(), &[&row.candidate]);
-        let served = engine.model().run(1, &additive, &embedding).map_err(attune::Error::from)?;
+        let served = engine.run(&engine.encode_at(&row.moment(), &[&row.candidate], 0))?;
         for (served, student) in served.iter().zip(students) {
             let apart = (served - student).abs() / student.abs().max(1.0);
             difference = if apart.is_nan() { f32::INFINITY } else { difference.max(apart) };
