@@ -6,6 +6,7 @@
 //!
 //! The same bytes and rows give the same bits natively and in WebAssembly, whatever the number of rows.
 
+mod dense;
 mod guard;
 mod plan;
 #[cfg(test)]
@@ -52,11 +53,6 @@ pub enum ModelError {
         /// Numbers needed.
         expected: usize,
     },
-    /// Another user of `tract` in this process has already chosen kernels that round differently.
-    #[error(
-        "fused multiply-add kernels are already in use in this process: load a model before other uses of tract"
-    )]
-    Kernels,
     /// `tract` failed.
     #[error("the network could not be run: {0}")]
     Engine(String),
@@ -73,7 +69,6 @@ impl ModelError {
             Self::TooLarge { .. } => "model_too_large",
             Self::NotFinite(_) => "model_not_finite",
             Self::Input { .. } => "model_input",
-            Self::Kernels => "model_kernels",
             Self::Engine(_) => "model_engine",
         }
     }
@@ -89,15 +84,11 @@ pub struct Model {
 impl Model {
     /// Checks an ONNX file and plans it.
     ///
-    /// The first call in a process also switches `tract`'s fused multiply-add kernels off: they round once where
-    /// WebAssembly rounds twice.
-    ///
     /// # Errors
     ///
     /// Every variant of [`ModelError`] but [`ModelError::Input`]. It never panics, whatever the bytes are.
     pub fn load(onnx: &[u8]) -> Result<Self, ModelError> {
         let graph = guard::read(onnx)?;
-        plan::choose_kernels()?;
         Ok(Self { heads: graph.heads, embedding: graph.embedding, plan: plan::Plan::new(graph)? })
     }
 

@@ -3,34 +3,14 @@
 //! It names tract's operators directly instead of going through its ONNX reader, so that linking drops the other
 //! operators and the inference of shapes, which [`super::guard`] has already done.
 
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 use tract_onnx::tract_core::internal::*;
-use tract_onnx::tract_core::ops::{einsum::EinSum, math};
-use tract_onnx::tract_core::tract_linalg::{isa, knobs::TRACT_CPU_ISA};
+use tract_onnx::tract_core::ops::math;
 
 use super::ModelError;
+use super::dense::Dense;
 use super::guard::{Graph, Matrix, Step};
-
-/// Takes tract's architecture-specific kernels out of the choice, once for the process, and checks that it worked.
-///
-/// The generic kernels multiply, round, add, round, in the order of the inner dimension, and so do those of
-/// simd128. In WebAssembly there is nothing to take out.
-pub(super) fn choose_kernels() -> Result<(), ModelError> {
-    static CHOICE: Once = Once::new();
-    if cfg!(target_family = "wasm") {
-        return Ok(());
-    }
-    let mut fused = isa::Isa::ALL
-        .into_iter()
-        .filter(|isa| !isa.is_arch() && isa::Isa::of_arch(isa.arch()).name() == std::env::consts::ARCH);
-    CHOICE.call_once(|| {
-        let removed: Vec<String> = fused.clone().map(|isa| format!("-{}", isa.name())).collect();
-        TRACT_CPU_ISA.set(Some(removed.join(",")));
-    });
-    let set = isa::native();
-    if fused.any(|isa| set.has(isa)) { Err(ModelError::Kernels) } else { Ok(()) }
-}
 
 pub(super) struct Plan {
     plan: Arc<TypedSimplePlan>,
@@ -64,11 +44,14 @@ fn engine(error: &TractError) -> ModelError {
 fn wire(graph: Graph) -> TractResult<Arc<TypedSimplePlan>> {
     let mut model = TypedModel::default();
     let rows = model.symbols.sym("N").to_dim();
-    let mut values = Vec::with_capacity(graph.steps.len() + 2);
+    // One outlet per value, inputs first.
+    let mut values: Vec<OutletId> = Vec::with_capacity(graph.steps.len() + 2);
     for (name, width) in [("additive", graph.heads), ("embedding", graph.embedding)] {
         values.push(model.add_source(name, f32::fact([rows.clone(), width.to_dim()]))?);
     }
-    for (index, step) in graph.steps.into_iter().enumerate() {
+    let uses = uses(&graph);
+    let mut steps = graph.steps.into_iter().enumerate().peekable();
+    while let Some((index, step)) = steps.next() {
         let name = format!("step{index}");
         let mut constant = |matrix: Matrix| -> TractResult<OutletId> {
             let tensor = Tensor::from_shape(&[matrix.rows, matrix.columns], &matrix.values)?;
@@ -76,9 +59,23 @@ fn wire(graph: Graph) -> TractResult<Arc<TypedSimplePlan>> {
         };
         let made = match step {
             Step::Product(a, matrix) => {
-                let matrix = constant(matrix)?;
-                let product = EinSum::new("mk,kn->mn".parse()?, f32::datum_type());
-                model.wire_node(name, product, &[values[a], matrix])?
+                // What nothing else reads is a layer's inside: it becomes one operator, and its values have no outlet.
+                let mut inner = values.len();
+                let mut bias = None;
+                let is_bias = |step: &Step, inner| matches!(step, Step::Bias(from, _) if *from == inner);
+                if uses[inner] == 1
+                    && let Some((_, Step::Bias(_, found))) = steps.next_if(|(_, step)| is_bias(step, inner))
+                {
+                    bias = Some(found);
+                    values.push(values[a]);
+                    inner += 1;
+                }
+                let is_relu = |step: &Step| matches!(step, Step::Relu(from) if *from == inner);
+                let relu = uses[inner] == 1 && steps.next_if(|(_, step)| is_relu(step)).is_some();
+                if relu {
+                    values.push(values[a]);
+                }
+                model.wire_node(name, Dense::new(&matrix, bias.as_ref(), relu), &[values[a]])?
             }
             Step::Bias(a, bias) => {
                 let bias = constant(bias)?;
@@ -94,4 +91,20 @@ fn wire(graph: Graph) -> TractResult<Arc<TypedSimplePlan>> {
     }
     model.select_output_outlets(&[values[graph.logits]])?;
     TypedSimplePlan::new(model.into_optimized()?)
+}
+
+/// How often each value is read; `logits` is read once more.
+fn uses(graph: &Graph) -> Vec<usize> {
+    let mut uses = vec![0; graph.steps.len() + 2];
+    uses[graph.logits] += 1;
+    for step in &graph.steps {
+        match step {
+            Step::Product(a, _) | Step::Bias(a, _) | Step::Relu(a) => uses[*a] += 1,
+            Step::Sum(a, b) => {
+                uses[*a] += 1;
+                uses[*b] += 1;
+            }
+        }
+    }
+    uses
 }

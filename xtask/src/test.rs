@@ -132,8 +132,11 @@ fn clippy_surfaces(ws: &Workspace) -> Result<Counts> {
 /// Data sets of the package registry that tests read. Without a network their tests are skipped, and say so.
 fn data(ws: &Workspace) -> Result<Counts> {
     if !ws.cache.join("data/obd").is_dir() {
-        let fetch = ["run", "--package", "attune-cli", "--", "data", "fetch", "obd"];
-        if let Err(error) = run(ws.cargo().args(fetch).env("ATTUNE_CACHE", &ws.cache)) {
+        build::native(ws, false)?;
+        let attune = ws.target.join("debug/attune");
+        if let Err(error) =
+            run(ws.command(attune).args(["data", "fetch", "obd"]).env("ATTUNE_CACHE", &ws.cache))
+        {
             eprintln!("  obd could not be fetched: {error:#}");
         }
     }

@@ -4,7 +4,7 @@ use prost::Message;
 use tract_onnx::pb;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value};
 
-use crate::network::{Layer, Network};
+use crate::network::{Dense, Network};
 use crate::table::TableError;
 
 /// ONNX bytes of a student; `schema` goes into the metadata.
@@ -19,11 +19,11 @@ pub fn onnx(network: &Network, schema: &str) -> Result<Vec<u8>, TableError> {
         return Err(TableError::Shape("a student has two hidden layers".to_owned()));
     };
     let (heads, width) = (network.heads, network.tables.len() * network.columns);
-    let matrix = |name: &str, layer: &Layer| {
+    let matrix = |name: &str, layer: &Dense| {
         let weights: Vec<f32> = layer.weights.iter().copied().collect();
         tensor(name, layer.weights.shape(), &weights)
     };
-    let vector = |name: &str, layer: &Layer| tensor(name, &[layer.bias.len()], &layer.bias);
+    let vector = |name: &str, layer: &Dense| tensor(name, &[layer.bias.len()], &layer.bias);
     let initializer = vec![
         matrix("W1", first),
         vector("b1", first),
