@@ -9,12 +9,14 @@ mod moment;
 mod observe;
 mod table;
 mod text;
+mod vocabulary;
 
 pub use list::{Feature, FeatureList, Kind, Recency, Scale, Source};
 pub use moment::{DeviceClass, Moment};
 pub use observe::{Encoder, FieldValue, Observation};
 pub use table::{FieldTable, RateTable, knots_from_sample};
 pub use text::{MAX_GRAMS, grams};
+pub use vocabulary::Vocabulary;
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo): the symbol of a text.
 #[must_use]

@@ -213,8 +213,9 @@ fn draw(
     if temperature <= 0.0 || left.len() == 1 {
         return (best, 1.0);
     }
-    let weights: Vec<f64> =
-        utilities.iter().map(|utility| libm::exp((utility - utilities[best]) / temperature)).collect();
+    // Within a tie the best by id may be worth a little less than another.
+    let weight = |utility: &f64| libm::exp(((utility - utilities[best]) / temperature).min(0.0));
+    let weights: Vec<f64> = utilities.iter().map(weight).collect();
     let total: f64 = weights.iter().sum();
     let mut rest = random.unit() * total;
     for (at, weight) in weights.iter().enumerate() {
@@ -224,4 +225,61 @@ fn draw(
         }
     }
     (best, weights[best] / total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ordered(scores: &[f64], diversity: Option<&Diversity>, temperature: f64, seed: u64) -> Vec<Placed> {
+        let candidates: Vec<Candidate> =
+            (0..scores.len()).map(|n| Candidate { id: format!("p{n:05}"), ..Candidate::default() }).collect();
+        let entries: Vec<Entry<'_>> = candidates
+            .iter()
+            .zip(scores)
+            .enumerate()
+            .map(|(index, (candidate, score))| Entry { index, candidate, score: *score })
+            .collect();
+        order(&entries, &Slot::default(), diversity, temperature, &mut Random::new(seed))
+    }
+
+    #[test]
+    fn propensities_are_those_of_the_plackett_luce_model() {
+        let scores: Vec<f64> = (0..40).map(|n| f64::from(n * n % 41) / 40.0).collect();
+        for temperature in [0.02, 0.3, 5.0] {
+            let placed = ordered(&scores, None, temperature, 9);
+            let worth = |place: &Placed| libm::exp(scores[place.entry] / temperature);
+            for at in 0..placed.len() {
+                let total: f64 = placed[at..].iter().map(worth).sum();
+                assert!((placed[at].propensity / (worth(&placed[at]) / total) - 1.0).abs() < 1e-9);
+            }
+        }
+    }
+
+    #[test]
+    fn first_places_are_drawn_as_often_as_they_say() {
+        let scores = [0.0, 0.5, 1.0];
+        let mut firsts = [0_u32; 3];
+        for seed in 0..20_000 {
+            firsts[ordered(&scores, None, 0.7, seed)[0].entry] += 1;
+        }
+        let worth = scores.map(|score| libm::exp(score / 0.7));
+        for (first, worth_of) in firsts.iter().zip(worth) {
+            let expected = worth_of / worth.iter().sum::<f64>();
+            assert!((f64::from(*first) / 20_000.0 - expected).abs() < 0.012, "{firsts:?}");
+        }
+    }
+
+    #[test]
+    fn near_ties_and_the_smallest_temperatures_keep_propensities_finite() {
+        let diversity = Diversity { field: "category".to_owned(), weight: 0.1, max: None };
+        let scores = [1e-10, 0.0, 2e-10, 1.0, 1.0 - 1e-11, 0.5];
+        for temperature in [5e-324, 1e-300, 1e-12, 1e-3, 1e3] {
+            for diversity in [None, Some(&diversity)] {
+                for place in ordered(&scores, diversity, temperature, 3) {
+                    assert!(place.propensity > 0.0 && place.propensity <= 1.0, "{temperature}: {place:?}");
+                }
+            }
+        }
+    }
 }

@@ -147,8 +147,8 @@ impl From<bool> for Value {
     }
 }
 
-/// Named values, in name order.
-pub type Fields = BTreeMap<String, Value>;
+/// Named values, in name order. A sorted vector: a candidate has few fields, and a request many candidates.
+pub type Fields = litemap::LiteMap<String, Value>;
 
 /// Where the shopper's profile is kept for this decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use attune::bundle::{Card, Declaration, Golden};
 use attune::effect::{Head, HeadKind, IntervalKnot};
-use attune::feature::{Encoder, FeatureList, FieldTable, Kind, Observation, knots_from_sample};
+use attune::feature::{Encoder, FeatureList, FieldTable, Kind, Observation, Vocabulary, knots_from_sample};
 use attune::profile::{Condition, TagRule};
 use attune::rank::Random;
 use attune::wire::Term;
@@ -101,7 +101,7 @@ fn bundle() -> Bundle {
                 symbols.sort_unstable();
                 symbols.dedup();
                 symbols.pop();
-                FieldTable::Vocabulary(symbols)
+                FieldTable::Vocabulary(Vocabulary::new(symbols))
             }
             _ => FieldTable::Knots(knots_from_sample(&numbers, 8)),
         })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::feature::{Encoder, FeatureList, FieldTable, Kind, RateTable};
+use crate::feature::{Encoder, FeatureList, FieldTable, Kind, RateTable, Vocabulary};
 
 const KNOTS: u8 = 0;
 const VOCABULARY: u8 = 1;
@@ -15,14 +15,16 @@ pub(super) fn write_fitted(encoder: &Encoder) -> Vec<u8> {
     for (table, rates) in encoder.tables().iter().zip(encoder.rates()) {
         let (tag, length) = match table {
             FieldTable::Knots(knots) => (KNOTS, knots.len() as u32),
-            FieldTable::Vocabulary(symbols) => (VOCABULARY, symbols.len() as u32),
+            FieldTable::Vocabulary(known) => (VOCABULARY, known.symbols().len() as u32),
             FieldTable::Buckets(buckets) => (BUCKETS, *buckets),
         };
         out.push(tag);
         out.extend(length.to_le_bytes());
         match table {
             FieldTable::Knots(knots) => knots.iter().for_each(|knot| out.extend(knot.to_le_bytes())),
-            FieldTable::Vocabulary(symbols) => symbols.iter().for_each(|s| out.extend(s.to_le_bytes())),
+            FieldTable::Vocabulary(known) => {
+                known.symbols().iter().for_each(|symbol| out.extend(symbol.to_le_bytes()));
+            }
             FieldTable::Buckets(_) => {}
         }
         out.extend(rates.prior.to_le_bytes());
@@ -47,7 +49,13 @@ pub(super) fn read_fitted(bytes: &[u8], list: &FeatureList) -> Result<(Vec<RateT
         let length = reader.count()?;
         let table = match tag {
             KNOTS => FieldTable::Knots(reader.many(length, f32::from_le_bytes)?),
-            VOCABULARY => FieldTable::Vocabulary(reader.many(length, u64::from_le_bytes)?),
+            VOCABULARY => {
+                let symbols = reader.many(length, u64::from_le_bytes)?;
+                if !symbols.is_sorted_by(|a, b| a < b) {
+                    return Err(Error::Bundle(format!("the vocabulary of {} is not sorted", feature.name)));
+                }
+                FieldTable::Vocabulary(Vocabulary::new(symbols))
+            }
             BUCKETS if length as u32 <= MAX_BUCKETS => FieldTable::Buckets(length as u32),
             _ => return Err(Error::Bundle("the fitted section has an unknown form".to_owned())),
         };
@@ -57,10 +65,7 @@ pub(super) fn read_fitted(bytes: &[u8], list: &FeatureList) -> Result<(Vec<RateT
                     && knots.iter().all(|knot| knot.is_finite())
                     && knots.is_sorted_by(|a, b| a < b)
             }
-            FieldTable::Vocabulary(symbols) => {
-                feature.kind.is_symbolic() && symbols.is_sorted_by(|a, b| a < b)
-            }
-            FieldTable::Buckets(_) => feature.kind.is_symbolic(),
+            FieldTable::Vocabulary(_) | FieldTable::Buckets(_) => feature.kind.is_symbolic(),
         };
         if !fits {
             return Err(Error::Bundle(format!("the fitted table of {} does not fit it", feature.name)));

@@ -8,7 +8,7 @@ use super::batch::{Batch, malformed, unknown};
 use super::{Event, EventKind, Item};
 use crate::error::{Error, Result};
 use crate::feature::{symbol, symbol_of};
-use crate::wire::{Fields, Ignored, Value};
+use crate::wire::{Ignored, Value};
 
 /// The most items GA4 lets an event carry.
 pub const MAX_ITEMS: usize = 200;
@@ -263,13 +263,10 @@ fn item(json: &Json) -> Result<Item> {
     let id =
         ["item_id", "item_name", "promotion_id", "promotion_name"].iter().find_map(|key| text(given, key));
     let id = id.ok_or_else(|| malformed("an item needs `item_id` or `item_name`"))?;
-    let mut fields = Fields::new();
-    for (key, given) in given {
-        let name = RENAMED.iter().find(|(from, _)| from == key).map_or(key.as_str(), |(_, to)| to);
-        if !["item_id", "quantity", "index"].contains(&name) {
-            fields.insert(name.to_owned(), value(given));
-        }
-    }
+    let renamed = |key| RENAMED.iter().find(|(from, _)| *from == key).map_or(key, |(_, to)| *to);
+    let fields = given.iter().map(|(key, given)| (renamed(key.as_str()), given));
+    let fields = fields.filter(|(name, _)| !["item_id", "quantity", "index"].contains(name));
+    let fields = fields.map(|(name, given)| (name.to_owned(), value(given))).collect();
     let quantity = given.get("quantity").and_then(number).filter(|count| *count > 0.0).unwrap_or(1.0);
     Ok(Item { id, fields, quantity })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::FieldValue;
+use super::vocabulary::Vocabulary;
 
 /// How one field's values become rows of its embedding table. Row 0 is missing or unknown.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,8 +11,8 @@ pub enum FieldTable {
     /// A number between two knots takes a share of each neighbour's row (piecewise-linear encoding:
     /// Gorishniy, Rubachev and Babenko, 2022). Sorted, finite, distinct. Row i + 1 is knot i.
     Knots(Vec<f32>),
-    /// Known symbols, sorted. Row i + 1 is symbol i; several symbols weigh 1/√n each.
-    Vocabulary(Vec<u64>),
+    /// Known symbols. Several symbols weigh 1/√n each.
+    Vocabulary(Vocabulary),
     /// Symbols modulo this many buckets. Row b + 1 is bucket b; several symbols weigh 1/√n each.
     Buckets(u32),
 }
@@ -22,7 +23,7 @@ impl FieldTable {
     pub fn rows(&self) -> usize {
         1 + match self {
             Self::Knots(knots) => knots.len(),
-            Self::Vocabulary(symbols) => symbols.len(),
+            Self::Vocabulary(known) => known.symbols().len(),
             Self::Buckets(buckets) => *buckets as usize,
         }
     }
@@ -51,7 +52,7 @@ impl FieldTable {
             (Self::Vocabulary(known), FieldValue::Symbols(symbols)) => {
                 let weight = inverse_root(symbols.len());
                 for symbol in symbols {
-                    row(known.binary_search(symbol).map_or(0, |index| index as u32 + 1), weight);
+                    row(known.row(*symbol), weight);
                 }
             }
             (Self::Buckets(buckets), FieldValue::Symbols(symbols)) => {
@@ -137,7 +138,7 @@ mod tests {
 
     #[test]
     fn unknown_symbols_read_as_row_zero() {
-        let table = FieldTable::Vocabulary(vec![3, 9]);
+        let table = FieldTable::Vocabulary(Vocabulary::new(vec![3, 9]));
         assert_eq!(rows(&table, FieldValue::Symbols(&[9])), [(2, 1.0)]);
         assert_eq!(rows(&table, FieldValue::Symbols(&[4])), [(0, 1.0)]);
         assert_eq!(rows(&table, FieldValue::Symbols(&[])), [(0, 1.0)]);

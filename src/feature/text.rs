@@ -23,6 +23,11 @@ pub fn grams(text: &str, mut found: impl FnMut(u64)) {
     let mut word: Option<u64> = None;
     let text = &text[..text.floor_char_boundary(MAX_TEXT)];
     for letter in text.chars().chain(std::iter::once(' ')) {
+        if letter.is_ascii_alphanumeric() {
+            let lower = letter.to_ascii_lowercase() as u8;
+            word = Some(symbol_of(&[lower], word.unwrap_or(WORD)));
+            continue;
+        }
         if !is_ideograph(letter) && letter.is_alphanumeric() {
             for lower in letter.to_lowercase() {
                 word = Some(step(word.unwrap_or(WORD), lower));

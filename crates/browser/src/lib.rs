@@ -9,6 +9,7 @@ use attune::event::batch::{Batch, MAX_EVENTS, Rejected};
 use attune::profile::{Profile, TagRule};
 use attune::wire::Request;
 use serde::Serialize;
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use convert::{IntoJsResult as _, JsResult, json, read};
@@ -72,6 +73,30 @@ impl Engine {
     #[wasm_bindgen(js_name = runNetwork)]
     pub fn run_network(&self, rows: usize, additive: &[f32], embedding: &[f32]) -> JsResult<Vec<f32>> {
         self.0.model().run(rows, additive, embedding).map_err(attune::Error::from).into_js()
+    }
+
+    /// The core alone, for benchmarks: what each of `rounds` decisions on one request that was read before takes by
+    /// `clock`, without reading it and without writing the answer.
+    ///
+    /// # Errors
+    /// An `Error` with the core's code; what `clock` throws.
+    #[wasm_bindgen(js_name = timeDecisions)]
+    pub fn time_decisions(
+        &self,
+        request: &str,
+        rounds: usize,
+        clock: &js_sys::Function,
+    ) -> JsResult<Vec<f64>> {
+        let request = Request::from_json(request).into_js()?;
+        let now = || clock.call0(&JsValue::NULL).map(|at| at.as_f64().unwrap_or(f64::NAN));
+        let mut times = Vec::with_capacity(rounds);
+        for _ in 0..rounds {
+            let start = now()?;
+            let decision = attune::decide(Ok(&self.0), &request);
+            times.push(now()? - start);
+            std::hint::black_box(&decision);
+        }
+        Ok(times)
     }
 
     /// The profile after some events, as [`apply_events`], with the bundle's tags.

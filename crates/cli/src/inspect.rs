@@ -45,7 +45,7 @@ fn describe(engine: &Engine, bundle: &Bundle, bytes: &[u8]) -> Result<Value> {
             let mut said = serde_json::to_value(feature)?;
             let form = match table {
                 FieldTable::Knots(knots) => json!({"knots": knots.len()}),
-                FieldTable::Vocabulary(known) => json!({"vocabulary": known.len()}),
+                FieldTable::Vocabulary(known) => json!({"vocabulary": known.symbols().len()}),
                 FieldTable::Buckets(buckets) => json!({"buckets": buckets}),
             };
             said["table"] = form;

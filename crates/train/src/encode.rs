@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use attune::feature::{
-    Encoder, FeatureList, FieldTable, FieldValue, Kind, Observation as Values, knots_from_sample,
+    Encoder, FeatureList, FieldTable, FieldValue, Kind, Observation as Values, Vocabulary, knots_from_sample,
 };
 
 use crate::source::{LoadError, Observation, Source};
@@ -117,24 +117,22 @@ impl Seen {
         match self {
             Self::Hashed(buckets) => FieldTable::Buckets(buckets),
             Self::Numbers { sample, .. } => FieldTable::Knots(knots_from_sample(&sample, KNOTS)),
-            Self::Symbols { counts } => FieldTable::Vocabulary(frequent(counts, LARGEST)),
+            Self::Symbols { counts } => FieldTable::Vocabulary(Vocabulary::new(frequent(counts, LARGEST))),
             Self::Text { counts, buckets } => match frequent(counts, usize::MAX) {
-                known if known.len() <= buckets as usize => FieldTable::Vocabulary(known),
+                known if known.len() <= buckets as usize => FieldTable::Vocabulary(Vocabulary::new(known)),
                 _ => FieldTable::Buckets(buckets),
             },
         }
     }
 }
 
-/// The most frequent symbols of those that occur often enough, sorted.
+/// The most frequent symbols of those that occur often enough.
 fn frequent(counts: HashMap<u64, u32>, most: usize) -> Vec<u64> {
     let mut known: Vec<(u32, u64)> =
         counts.into_iter().filter(|(_, n)| *n >= FEWEST).map(|(symbol, n)| (n, symbol)).collect();
     known.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
     known.truncate(most);
-    let mut symbols: Vec<u64> = known.into_iter().map(|(_, symbol)| symbol).collect();
-    symbols.sort_unstable();
-    symbols
+    known.into_iter().map(|(_, symbol)| symbol).collect()
 }
 
 /// Reads the training part once and places knots, vocabularies and rates. `progress` is told the bytes read.

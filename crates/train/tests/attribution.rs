@@ -118,7 +118,7 @@ fn a_small_log_gives_the_labels_that_were_worked_out_by_hand() {
             is("a", Some(false), None),
         ]
     );
-    assert_eq!(rows[0].candidate.fields["price"].number(), Some(3.0));
+    assert_eq!(rows[0].candidate.fields.get("price").and_then(attune::Value::number), Some(3.0));
     assert_eq!(rows.iter().map(|row| row.position).collect::<Vec<_>>(), [0, 1, 0, 1, 1, 2, 0]);
     // (1/3) / 0.25 and (1/2) / 0.25.
     assert!((rows[0].weight - 4.0 / 3.0).abs() < 1e-6 && (rows[1].weight - 2.0).abs() < 1e-6);

@@ -31,19 +31,19 @@ impl<'de> Visitor<'de> for Form {
             #[serde(default)]
             value: Read,
         }
-        let mut fields = Fields::new();
+        let mut fields = Vec::new();
         while let Some(named) = from.next_element::<Named>()? {
-            fields.insert(named.name, named.value.0);
+            fields.push((named.name, named.value.0));
         }
-        Ok(fields)
+        Ok(fields.into_iter().collect())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Fields, A::Error> {
-        let mut fields = Fields::new();
+        let mut fields = Vec::new();
         while let Some((name, value)) = from.next_entry::<String, Read>()? {
-            fields.insert(name, value.0);
+            fields.push((name, value.0));
         }
-        Ok(fields)
+        Ok(fields.into_iter().collect())
     }
 }
 

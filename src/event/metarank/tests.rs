@@ -16,17 +16,17 @@ fn a_shop_s_events_are_read() {
     let events = import(SHOP).unwrap();
     let kinds: Vec<_> = events.iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [EventKind::Identify, EventKind::Impression, EventKind::Click, EventKind::Purchase]);
-    assert_eq!(events[0].fields["tier"], Value::from("gold"));
+    assert_eq!(*events[0].fields.get("tier").unwrap(), Value::from("gold"));
     let ranking = &events[1];
     assert_eq!((ranking.at, ranking.session.as_deref()), (1_599_391_469_000, Some("s1")));
-    assert_eq!(ranking.items[0].fields["relevancy"], Value::Number(2.0));
+    assert_eq!(*ranking.items[0].fields.get("relevancy").unwrap(), Value::Number(2.0));
     let click = &events[2];
     assert_eq!((click.id.as_str(), click.decision.as_deref()), ("e4", Some("r1")));
     let fields = &click.items[0].fields;
-    assert_eq!(fields["title"], Value::from("红色围巾 Red scarf"));
-    assert_eq!(fields["color"], Value::List(vec!["red".into(), "white".into()]));
-    assert_eq!(fields["sizes"], Value::List(vec!["38".into(), "40.5".into()]));
-    assert_eq!(fields["is_new"], Value::Flag(true));
+    assert_eq!(*fields.get("title").unwrap(), Value::from("红色围巾 Red scarf"));
+    assert_eq!(*fields.get("color").unwrap(), Value::List(vec!["red".into(), "white".into()]));
+    assert_eq!(*fields.get("sizes").unwrap(), Value::List(vec!["38".into(), "40.5".into()]));
+    assert_eq!(*fields.get("is_new").unwrap(), Value::Flag(true));
     let bought = &events[3];
     assert_eq!(
         (bought.value, bought.currency.as_deref(), bought.items[0].quantity),
@@ -77,8 +77,8 @@ fn hostile_fields_are_only_data() {
     );
     let batch = Batch::read(&text, 0, 1).unwrap();
     let fields = &batch.items["<script>"];
-    assert_eq!(fields["n"].text().map(str::len), Some(1_000_000));
-    assert!(["o", "m", "z"].iter().all(|name| matches!(fields[*name], Value::Missing(_))));
+    assert_eq!(fields.get("n").unwrap().text().map(str::len), Some(1_000_000));
+    assert!(["o", "m", "z"].iter().all(|name| matches!(fields.get(*name).unwrap(), Value::Missing(_))));
 }
 
 const RANK: &str = r#"{"id":"81f4","timestamp":"1599391467000","user":"user1","session":"session1",
@@ -90,11 +90,11 @@ fn a_ranking_request_is_a_request() {
     let (request, fallback) = RankRequest::from_json(RANK).unwrap().into_request("home", 9, true);
     assert!(fallback.is_none() && request.explain);
     assert_eq!((request.at, request.mode), (1_599_391_467_000, Mode::Contextual));
-    assert_eq!(request.context["query"], Value::from("jeans"));
+    assert_eq!(*request.context.get("query").unwrap(), Value::from("jeans"));
     let slot = &request.slots[0];
     let ids: Vec<_> = slot.candidates.iter().map(|candidate| candidate.id.as_str()).collect();
     assert_eq!((slot.id.as_str(), ids), ("home", vec!["item3", "1", "item2"]));
-    assert_eq!(slot.candidates[1].fields["label"], Value::Number(4.0));
+    assert_eq!(*slot.candidates[1].fields.get("label").unwrap(), Value::Number(4.0));
     let again = RankRequest::from_json(RANK).unwrap().into_request("home", 10, true).0;
     assert_eq!(request, again, "the seed comes of the id, the time of the request");
 }
