@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     build,
-    context::{Surfaces, Workspace, run},
+    context::{Surfaces, Workspace, output, run},
     setup::{self, Need},
 };
 
@@ -21,6 +21,8 @@ pub(crate) const NAMES: [&str; 3] = ["rank", "worker", "train"];
 /// Rows of the timed run, and of the run whose memory is held against it.
 const ROWS: [u64; 2] = [1_000_000, 4_000_000];
 const SEED: &str = "1";
+/// Splits of Online Shoppers that are learnt from.
+const FOLDS: u32 = 5;
 
 /// Runs the named benchmarks, or all. With `json`, standard output is one object with a member for each.
 pub(crate) fn bench(ws: &Workspace, names: &[String], json: bool) -> Result<()> {
@@ -32,6 +34,11 @@ pub(crate) fn bench(ws: &Workspace, names: &[String], json: bool) -> Result<()> 
     }
     if wants("rank") || wants("worker") {
         setup::ensure(ws, &[Need::Browser, Need::Worker, Need::Chromium], false)?;
+    }
+    if wants("rank")
+        && let Err(error) = setup::ensure(ws, &[Need::VowpalWabbit], false)
+    {
+        eprintln!("  {error:#}: its row is left out");
     }
     build::native(ws, true)?;
     let mut answer = Map::new();
@@ -65,6 +72,9 @@ fn script(name: &str) -> String {
 fn scripted(ws: &Workspace, name: &str, json: bool) -> Result<Value> {
     let mut node = ws.node(&Surfaces { ship: true, native: "release" });
     node.arg(script(name));
+    if setup::vowpal_wabbit(ws).is_file() {
+        node.env("ATTUNE_VW", setup::vowpal_wabbit(ws));
+    }
     if !json {
         let status = node.status().context("node could not be started")?;
         if !status.success() {
@@ -92,11 +102,43 @@ fn train(ws: &Workspace) -> Result<Value> {
         command.args(["train", "--seed", SEED, "--json", "--data"]).arg(&data).arg("--out").arg(&bundle);
         let (took, peak) = measured(&mut command)?;
         eprintln!("  {:.1} min, at most {:.0} MiB", took.as_secs_f64() / 60.0, peak as f64 / 1024.0);
-        runs.push(json!({ "rows": rows, "seconds": took.as_secs_f64(), "peak_kib": peak, "bundle": bundle }));
+        let worth = worth(ws, &attune, &bundle)?;
+        runs.push(json!({ "rows": rows, "seconds": took.as_secs_f64(), "peak_kib": peak, "worth": worth }));
     }
     let peak = |run: &Value| run["peak_kib"].as_f64().unwrap_or(f64::NAN);
     let growth = peak(&runs[1]) / peak(&runs[0]);
-    Ok(json!({ "runs": runs, "memory_growth": growth }))
+    let shoppers = ws.data.join("online_shoppers");
+    let shoppers = if shoppers.is_dir() {
+        eprintln!("▸ attune train on Online Shoppers, {FOLDS} splits");
+        let folds = (1..=FOLDS).map(|seed| {
+            let bundle = ws.cache.join(format!("bench/shoppers-{seed}.attune"));
+            let mut command = ws.command(&attune);
+            command.args(["train", "--mapping", "online-shoppers", "--seed", &seed.to_string(), "--json", "--data"]);
+            let (took, _) = measured(command.arg(&shoppers).arg("--out").arg(&bundle))?;
+            Ok(json!({ "seconds": took.as_secs_f64(), "worth": self::worth(ws, &attune, &bundle)? }))
+        });
+        Value::Array(folds.collect::<Result<_>>()?)
+    } else {
+        eprintln!("  Online Shoppers: left out, {} is not there", shoppers.display());
+        Value::Null
+    };
+    Ok(json!({ "runs": runs, "memory_growth": growth, "online_shoppers": shoppers }))
+}
+
+/// What a bundle's card says of student and teachers: AUC of each, share of the lift kept with its interval, bytes.
+fn worth(ws: &Workspace, attune: &Path, bundle: &Path) -> Result<Value> {
+    let said = output(ws.command(attune).args(["inspect", "--json"]).arg(bundle))?;
+    let metrics = serde_json::from_str::<Value>(&said)?["card"]["metrics"].take();
+    let heads = metrics["heads"].as_array().context("the card tells no heads")?.iter().map(|head| {
+        let auc = |model: &str| head[model]["auc"].clone();
+        json!({
+            "head": head["head"], "lift_kept": head["lift_kept"], "logistic": auc("logistic"),
+            "boosted": auc("boosted"), "neural": auc("neural"), "student": auc("student"),
+        })
+    });
+    let bytes = |of: &str| metrics[of].as_f64().unwrap_or(f64::NAN);
+    let share = bytes("student_bytes") / bytes("teacher_bytes");
+    Ok(json!({ "heads": heads.collect::<Vec<_>>(), "student_bytes_of_teacher": share }))
 }
 
 /// A simulated log in the cache, made once for each build of `attune` (by its size and time).

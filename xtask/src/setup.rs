@@ -26,10 +26,17 @@ pub(crate) enum Need {
     Npm,
     Chromium,
     Nextest,
+    /// A Python with Vowpal Wabbit, for the benchmarks.
+    VowpalWabbit,
 }
 
-/// Everything.
+/// Everything but the peers of the benchmarks.
 pub(crate) const ALL: [Need; 5] = [Need::Browser, Need::Worker, Need::Npm, Need::Chromium, Need::Nextest];
+
+/// The Python that has Vowpal Wabbit, once it is set up.
+pub(crate) fn vowpal_wabbit(ws: &Workspace) -> PathBuf {
+    ws.tool("vowpal-wabbit", versions::VOWPAL_WABBIT, "python")
+}
 
 /// Installs what `needs` lacks. With `talk`, names what was there too.
 ///
@@ -71,6 +78,19 @@ pub(crate) fn ensure(ws: &Workspace, needs: &[Need], talk: bool) -> Result<()> {
             Some(file) if file.is_file() => Ok(Found::There(file.display().to_string())),
             Some(file) => bail!("CHROMIUM names {}, which is not there", file.display()),
             None => apt_install(&["chromium"]).map(|()| Found::Installed),
+        })?;
+    }
+    if has(Need::VowpalWabbit) {
+        part("Vowpal Wabbit", &|| {
+            let python = vowpal_wabbit(ws);
+            if python.is_file() {
+                return Ok(Found::There(python.display().to_string()));
+            }
+            let folder = python.ancestors().nth(2).context("no folder for Vowpal Wabbit")?;
+            let package = format!("vowpalwabbit=={}", versions::VOWPAL_WABBIT);
+            let made = run(ws.command("python3").args(["-m", "venv"]).arg(folder))
+                .and_then(|()| run(ws.command(&python).args(["-m", "pip", "install", "--quiet", &package])));
+            made.inspect_err(|_| _ = fs::remove_dir_all(folder)).map(|()| Found::Installed)
         })?;
     }
     if has(Need::Nextest) {

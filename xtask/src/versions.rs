@@ -6,6 +6,8 @@ pub(crate) const WASM_BINDGEN: &str = "0.2.130";
 pub(crate) const WORKER_BUILD: &str = "0.8.7";
 /// Installed where no `cargo-nextest` is on PATH.
 pub(crate) const NEXTEST: &str = "0.9.143";
+/// The peer of `cargo xtask bench rank`, from PyPI.
+pub(crate) const VOWPAL_WABBIT: &str = "9.11.9";
 /// miniflare 4.20260426 is the last that runs on Node 20.
 pub(crate) const NODE_MAJOR: u32 = 20;
 /// Debian's Rust with its library sources, for machines where rustup has no wasm target.
