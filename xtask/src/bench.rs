@@ -113,7 +113,15 @@ fn train(ws: &Workspace) -> Result<Value> {
         let folds = (1..=FOLDS).map(|seed| {
             let bundle = ws.cache.join(format!("bench/shoppers-{seed}.attune"));
             let mut command = ws.command(&attune);
-            command.args(["train", "--mapping", "online-shoppers", "--seed", &seed.to_string(), "--json", "--data"]);
+            command.args([
+                "train",
+                "--mapping",
+                "online-shoppers",
+                "--seed",
+                &seed.to_string(),
+                "--json",
+                "--data",
+            ]);
             let (took, _) = measured(command.arg(&shoppers).arg("--out").arg(&bundle))?;
             Ok(json!({ "seconds": took.as_secs_f64(), "worth": self::worth(ws, &attune, &bundle)? }))
         });

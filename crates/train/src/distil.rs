@@ -201,6 +201,7 @@ pub fn fit(
     } else {
         from_table(table, &teachers, choice, options, &mut student, &learn, &mut report)?;
     }
+    student.fill_unseen(table)?;
 
     progress(Stage::Evaluate, Progress { epoch: 0, rows: 0, loss: None });
     let calibration = calibrated(table, &teachers, &student)?;

@@ -84,6 +84,20 @@ fn a_planted_truth_is_recovered_and_the_export_agrees() {
     assert!(click.student.auc > click.logistic.auc + 0.02);
     assert!((click.student.calibration_slope - 1.0).abs() < 0.25, "{}", click.student.calibration_slope);
 
+    // An item of which nothing is known is an average one: `b` is missing in some rows, the rest never is.
+    let mut mean = (0.0, 0.0);
+    table
+        .scan(Part::Train, |rows| {
+            mean.0 += fitted.student.predict(&table, rows).iter().step_by(2).sum::<f32>();
+            mean.1 += rows.len() as f32;
+            Ok(())
+        })
+        .unwrap();
+    let width = fitted.student.heads + fitted.student.columns;
+    let unknown: f32 = fitted.student.tables.iter().map(|table| table[..width][0]).sum();
+    let unknown = unknown + fitted.student.bias()[0];
+    assert!((unknown - mean.0 / mean.1).abs() < 0.5, "{unknown}, on average {}", mean.0 / mean.1);
+
     let file = onnx(&fitted.student, "schema").unwrap();
     assert_eq!(file, onnx(&fitted.student, "schema").unwrap());
     let model = Model::load(&file).unwrap();

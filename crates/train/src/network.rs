@@ -15,6 +15,8 @@ use crate::table::{Rows, Table, TableError};
 
 /// Row shards of a batch, and field shards of the tables.
 const SHARDS: usize = 2;
+/// Missing or unknown values of a field that are too few to learn from.
+const FEWEST_UNSEEN: f32 = 20.0;
 
 /// Widths of a network.
 #[derive(Debug, Clone, PartialEq)]
@@ -161,6 +163,41 @@ impl Network {
         if let Some((layer, from)) = self.layers.last_mut().zip(other.layers.last()) {
             layer.bias.clone_from(&from.bias);
         }
+    }
+
+    /// Where the training part has hardly a missing or unknown value, the row that stands for one has learnt nothing.
+    /// It is given what the field adds on average, so that an item of which little is known is an average item.
+    ///
+    /// # Errors
+    /// [`TableError::Io`].
+    pub(crate) fn fill_unseen(&mut self, table: &Table) -> Result<(), TableError> {
+        let width = self.heads + self.columns;
+        let mut sums = vec![vec![0.0_f64; width]; self.tables.len()];
+        let mut unseen = vec![0.0_f32; self.tables.len()];
+        let mut count = 0_usize;
+        table.scan(Part::Train, |rows| {
+            count += rows.len();
+            for row in 0..rows.len() {
+                for (field, weights) in self.tables.iter().enumerate() {
+                    table.weigh(field, rows.cell(row, field), |at, weight| {
+                        if at == 0 {
+                            unseen[field] += weight;
+                        }
+                        let row = &weights[at * width..(at + 1) * width];
+                        sums[field].iter_mut().zip(row).for_each(|(sum, w)| *sum += f64::from(weight * w));
+                    });
+                }
+            }
+            Ok(())
+        })?;
+        let fields = self.tables.iter_mut().zip(&sums).zip(unseen);
+        for ((weights, sums), _) in fields.filter(|(_, unseen)| *unseen < FEWEST_UNSEEN) {
+            weights[..width]
+                .iter_mut()
+                .zip(sums)
+                .for_each(|(w, sum)| *w = (sum / count.max(1) as f64) as f32);
+        }
+        Ok(())
     }
 
     /// Bytes of all weights.

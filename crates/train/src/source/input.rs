@@ -161,7 +161,13 @@ pub(super) fn find(path: &Path, endings: &[&str], beside: &[&str]) -> Result<Vec
         seen.sort();
         seen.truncate(12);
         let found = if seen.is_empty() { "nothing".to_owned() } else { seen.join(", ") };
-        let detail = format!("no .{} file in this folder; found {found}", endings.join(", ."));
+        let mut detail = format!("no .{} file in this folder; found {found}", endings.join(", ."));
+        let is_table =
+            |name: &String| [".csv", ".tsv"].iter().any(|end| name.trim_end_matches(".gz").ends_with(end));
+        if seen.iter().any(is_table) && !endings.contains(&"csv") {
+            let shipped: Vec<&str> = super::NAMED.iter().map(|(name, _)| *name).collect();
+            detail += &format!("; a table needs --mapping: a TOML file, or one of {}", shipped.join(", "));
+        }
         return Err(LoadError::Nothing { path: path.to_owned(), detail });
     }
     paths.iter().map(|path| Input::at(path)).collect()
