@@ -8,6 +8,7 @@
 
 mod dense;
 mod guard;
+mod lanes;
 mod plan;
 #[cfg(test)]
 mod tests;

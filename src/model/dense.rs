@@ -10,21 +10,32 @@ use std::array::from_fn;
 use tract_onnx::tract_core::internal::*;
 
 use super::guard::Matrix;
+use super::lanes::{self, Lanes};
 
 /// Columns that are computed together: two SIMD registers of four.
-const COLUMNS: usize = 8;
-/// Rows that are computed together: with [`COLUMNS`], eight registers of sums, which leaves room in sixteen.
+const COLUMNS: usize = lanes::COUNT;
+/// Rows that are computed together: eight registers of sums, which leaves room in sixteen.
 const ROWS: usize = 4;
 
 /// `max(x · weights + bias, 0)`, where the last step is optional. `x` is `[N, depth]`, the result `[N, width]`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(super) struct Dense {
     depth: usize,
     width: usize,
     /// Per block of columns, `[depth, COLUMNS]`; what is beyond the width is 0.
-    blocks: Vec<[f32; COLUMNS]>,
+    blocks: Vec<Lanes>,
     bias: Vec<f32>,
     relu: bool,
+}
+
+/// Only tract's optimiser asks, when it looks for a layer that stands twice in one graph.
+impl PartialEq for Dense {
+    fn eq(&self, other: &Self) -> bool {
+        let blocks = |of: &Self| of.blocks.iter().map(|lanes| lanes.numbers()).collect::<Vec<_>>();
+        (self.depth, self.width, self.relu) == (other.depth, other.width, other.relu)
+            && self.bias == other.bias
+            && blocks(self) == blocks(other)
+    }
 }
 
 impl Eq for Dense {}
@@ -36,7 +47,7 @@ impl Dense {
             weights
                 .values
                 .chunks_exact(width)
-                .map(move |row| from_fn(|column| row.get(first + column).copied().unwrap_or(0.0)))
+                .map(move |row| Lanes::new(from_fn(|column| row.get(first + column).copied().unwrap_or(0.0))))
         };
         Self {
             depth,
@@ -62,10 +73,10 @@ impl Dense {
         }
     }
 
-    fn store<const R: usize>(&self, sums: [[f32; COLUMNS]; R], first: usize, out: &mut [f32]) {
+    fn store<const R: usize>(&self, sums: [Lanes; R], first: usize, out: &mut [f32]) {
         let bias = &self.bias[first..self.width.min(first + COLUMNS)];
         for (sums, out) in sums.iter().zip(out.chunks_exact_mut(self.width)) {
-            for ((sum, bias), out) in sums.iter().zip(bias).zip(&mut out[first..]) {
+            for ((sum, bias), out) in sums.numbers().iter().zip(bias).zip(&mut out[first..]) {
                 let value = sum + bias;
                 *out = if self.relu && value < 0.0 { 0.0 } else { value };
             }
@@ -75,16 +86,13 @@ impl Dense {
 
 /// The products of `R` rows with one block of columns.
 #[inline(always)]
-fn sums<const R: usize>(rows: &[f32], block: &[[f32; COLUMNS]]) -> [[f32; COLUMNS]; R] {
+fn sums<const R: usize>(rows: &[f32], block: &[Lanes]) -> [Lanes; R] {
     let depth = block.len();
     let rows: [&[f32]; R] = from_fn(|row| &rows[row * depth..][..depth]);
-    let mut sums = [[0.0; COLUMNS]; R];
+    let mut sums = [Lanes::ZERO; R];
     for (k, weights) in block.iter().enumerate() {
-        for (sums, row) in sums.iter_mut().zip(rows) {
-            let x = row[k];
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum += x * weight;
-            }
+        for (sum, row) in sums.iter_mut().zip(rows) {
+            *sum = sum.add_product(row[k], *weights);
         }
     }
     sums

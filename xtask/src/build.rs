@@ -88,8 +88,6 @@ pub(crate) fn worker(ws: &Workspace, ship: bool) -> Result<()> {
     let configure = |command: &mut std::process::Command| {
         // worker-build sets it; set here too, so that its build finds this one fresh.
         command.env("WASM_BINDGEN_USE_JS_SYS", "1");
-        // A Worker has 64 MiB of room and 10 ms of time.
-        command.env("CARGO_PROFILE_SHIP_OPT_LEVEL", "3");
     };
     let mut cargo = toolchain.cargo(ws);
     configure(&mut cargo);
