@@ -10,6 +10,7 @@ mod dense;
 mod guard;
 mod lanes;
 mod plan;
+mod pointwise;
 #[cfg(test)]
 mod tests;
 

@@ -64,16 +64,16 @@ impl Dense {
             let mut rows = x.chunks_exact(ROWS * self.depth);
             let mut outs = out.chunks_exact_mut(ROWS * self.width);
             for (rows, out) in rows.by_ref().zip(outs.by_ref()) {
-                self.store(sums::<ROWS>(rows, block), first, out);
+                self.store(&four(rows, block), first, out);
             }
             let last = rows.remainder().chunks_exact(self.depth);
             for (row, out) in last.zip(outs.into_remainder().chunks_exact_mut(self.width)) {
-                self.store(sums::<1>(row, block), first, out);
+                self.store(&one(row, block), first, out);
             }
         }
     }
 
-    fn store<const R: usize>(&self, sums: [Lanes; R], first: usize, out: &mut [f32]) {
+    fn store(&self, sums: &[Lanes], first: usize, out: &mut [f32]) {
         let bias = &self.bias[first..self.width.min(first + COLUMNS)];
         for (sums, out) in sums.iter().zip(out.chunks_exact_mut(self.width)) {
             for ((sum, bias), out) in sums.numbers().iter().zip(bias).zip(&mut out[first..]) {
@@ -84,18 +84,23 @@ impl Dense {
     }
 }
 
-/// The products of `R` rows with one block of columns.
-#[inline(always)]
-fn sums<const R: usize>(rows: &[f32], block: &[Lanes]) -> [Lanes; R] {
+/// The products of four rows with one block of columns. Written out, so that the sums stay in registers whatever the
+/// build's level.
+fn four(rows: &[f32], block: &[Lanes]) -> [Lanes; ROWS] {
     let depth = block.len();
-    let rows: [&[f32]; R] = from_fn(|row| &rows[row * depth..][..depth]);
-    let mut sums = [Lanes::ZERO; R];
+    let [a, b, c, d] = from_fn(|row| &rows[row * depth..][..depth]);
+    let (mut of_a, mut of_b, mut of_c, mut of_d) = (Lanes::ZERO, Lanes::ZERO, Lanes::ZERO, Lanes::ZERO);
     for (k, weights) in block.iter().enumerate() {
-        for (sum, row) in sums.iter_mut().zip(rows) {
-            *sum = sum.add_product(row[k], *weights);
-        }
+        of_a = of_a.add_product(a[k], *weights);
+        of_b = of_b.add_product(b[k], *weights);
+        of_c = of_c.add_product(c[k], *weights);
+        of_d = of_d.add_product(d[k], *weights);
     }
-    sums
+    [of_a, of_b, of_c, of_d]
+}
+
+fn one(row: &[f32], block: &[Lanes]) -> [Lanes; 1] {
+    [row.iter().zip(block).fold(Lanes::ZERO, |sum, (x, weights)| sum.add_product(*x, *weights))]
 }
 
 impl Op for Dense {

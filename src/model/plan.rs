@@ -1,4 +1,4 @@
-//! Wires a checked [`Graph`] to tract's operators and runs the optimised plan.
+//! Wires a checked [`Graph`] to tract's operators and runs the plan.
 //!
 //! It names tract's operators directly instead of going through its ONNX reader, so that linking drops the other
 //! operators and the inference of shapes, which [`super::guard`] has already done.
@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use tract_onnx::tract_core::internal::*;
-use tract_onnx::tract_core::ops::math;
 
 use super::ModelError;
 use super::dense::Dense;
-use super::guard::{Graph, Matrix, Step};
+use super::guard::{Graph, Step};
+use super::pointwise::Pointwise;
 
 pub(super) struct Plan {
     plan: Arc<TypedSimplePlan>,
@@ -53,10 +53,6 @@ fn wire(graph: Graph) -> TractResult<Arc<TypedSimplePlan>> {
     let mut steps = graph.steps.into_iter().enumerate().peekable();
     while let Some((index, step)) = steps.next() {
         let name = format!("step{index}");
-        let mut constant = |matrix: Matrix| -> TractResult<OutletId> {
-            let tensor = Tensor::from_shape(&[matrix.rows, matrix.columns], &matrix.values)?;
-            model.add_const(format!("constant{index}"), tensor)
-        };
         let made = match step {
             Step::Product(a, matrix) => {
                 // What nothing else reads is a layer's inside: it becomes one operator, and its values have no outlet.
@@ -77,20 +73,15 @@ fn wire(graph: Graph) -> TractResult<Arc<TypedSimplePlan>> {
                 }
                 model.wire_node(name, Dense::new(&matrix, bias.as_ref(), relu), &[values[a]])?
             }
-            Step::Bias(a, bias) => {
-                let bias = constant(bias)?;
-                model.wire_node(name, math::add(), &[values[a], bias])?
-            }
-            Step::Sum(a, b) => model.wire_node(name, math::add(), &[values[a], values[b]])?,
-            Step::Relu(a) => {
-                let zero = constant(Matrix { rows: 1, columns: 1, values: vec![0.0] })?;
-                model.wire_node(name, math::max(), &[values[a], zero])?
-            }
+            Step::Bias(a, bias) => model.wire_node(name, Pointwise::Bias(bias.values), &[values[a]])?,
+            Step::Sum(a, b) => model.wire_node(name, Pointwise::Sum, &[values[a], values[b]])?,
+            Step::Relu(a) => model.wire_node(name, Pointwise::Relu, &[values[a]])?,
         };
         values.push(made[0]);
     }
     model.select_output_outlets(&[values[graph.logits]])?;
-    TypedSimplePlan::new(model.into_optimized()?)
+    // Nothing is left to optimise, and tract's optimiser knows every operator there is.
+    TypedSimplePlan::new(model)
 }
 
 /// How often each value is read; `logits` is read once more.
