@@ -9,10 +9,18 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A small map whose names are shared: one value per name, in the names' order. In JSON it is an object.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Named<T> {
     names: Arc<[String]>,
     values: Vec<T>,
+}
+
+/// As maps are: whatever the order.
+impl<T: PartialEq> PartialEq for Named<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.values.len() == other.values.len()
+            && self.iter().all(|(name, value)| other.get(name) == Some(value))
+    }
 }
 
 impl<T> Named<T> {
@@ -120,6 +128,8 @@ mod tests {
         let json = serde_json::to_string(&named).unwrap();
         assert_eq!(json, r#"{"b":1.5,"a":2.0}"#);
         assert_eq!(serde_json::from_str::<Named<f64>>(&json).unwrap(), named);
+        assert_eq!(serde_json::from_str::<Named<f64>>(r#"{"a":2,"b":1.5}"#).unwrap(), named);
+        assert_ne!(serde_json::from_str::<Named<f64>>(r#"{"a":2,"c":1.5}"#).unwrap(), named);
         assert_eq!((named["a"], named.get("c")), (2.0, None));
         assert!(serde_json::from_str::<Named<f64>>("{}").unwrap().is_empty());
         assert_eq!(Named::new(&names, vec![1]).iter().count(), 1);
