@@ -4,6 +4,7 @@
 // ATTUNE_BUNDLE (else models/demo.attune): the bundle
 // ATTUNE_CATALOGUE (else www/catalogue.json): the products
 
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -31,6 +32,9 @@ function fail(why) {
 
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("base64");
 const esbuild = (options) => build({ bundle: true, minify: true, logLevel: "warning", target: "es2022", ...options });
+
+// Types first: esbuild only takes them away.
+execFileSync(join(here, "../node_modules/.bin/tsc"), ["-p", here, "--noEmit"], { stdio: ["ignore", 2, 2] });
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(join(out, "img"), { recursive: true });

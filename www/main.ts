@@ -204,7 +204,7 @@ function openWhy(slot: string, focus: string | null): void {
     const [product, ranked] = [byId.get(id), ranking.ranked(slot, id)];
     return product && ranked ? [{ product, ranked }] : [];
   });
-  openDrawer(whyPanel(language(), shown, ranking.personal, focus));
+  openDrawer(whyPanel(language(), shown, Object.keys(ranking.decision?.shared?.click ?? {}), ranking.personal, focus));
   const entry = focus && drawer.querySelector<HTMLElement>(`[data-entry="${CSS.escape(focus)}"]`);
   if (entry) {
     entry.scrollIntoView({ block: "start", behavior: still() ? "auto" : "smooth" });

@@ -43,7 +43,8 @@ export interface Shown {
   ranked: Ranked;
 }
 
-export function whyPanel(language: Language, shown: Shown[], applied: boolean, focus: string | null): Child {
+/** `shared`: parts of the estimate that are the same for every item, which therefore explain no difference between them. */
+export function whyPanel(language: Language, shown: Shown[], shared: string[], applied: boolean, focus: string | null): Child {
   if (shown.length === 0) return drawer(language, say(language, "why"), h("p", {}, say(language, "why_none")));
   const items = shown.map(({ ranked }) => ranked);
   const top = (head: string) => Math.max(1e-6, ...items.map((item) => item.effects[head]?.high ?? 0));
@@ -64,7 +65,7 @@ export function whyPanel(language: Language, shown: Shown[], applied: boolean, f
       ranked.propensity < 1 && h("p", { class: "quiet" }, say(language, "chosen_at_random", { n: percent(language, ranked.propensity) })),
     );
   };
-  const sameFor = first ? [...common].map((part) => phrase(language, part, first.product)) : [];
+  const sameFor = first ? shared.map((part) => phrase(language, part, first.product)) : [];
   return drawer(language, say(language, "why"), [
     h("p", { class: "quiet" }, say(language, applied ? "why_text" : "why_page")),
     h("ol", { class: "whys" }, shown.map(entry)),
