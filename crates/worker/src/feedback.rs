@@ -7,9 +7,10 @@ use attune::event::batch::{Batch, MAX_BYTES, MAX_EVENTS, Rejected};
 use serde::{Deserialize, Serialize};
 use worker::{Env, Request};
 
-use crate::problem::{Problem, json};
+use crate::answer::{Answer, json};
+use crate::problem::Problem;
 use crate::settings::{Profiles, Settings};
-use crate::{Answer, body, profile, rank};
+use crate::{body, profile, rank};
 
 /// Metarank's answer (`accepted`, `status`, `updated`), and what became of the rest.
 #[derive(Serialize)]

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::problem::json;
+use crate::answer::{Answer, json};
+use crate::bundle;
 use crate::settings::Settings;
-use crate::{Answer, bundle};
 
 #[derive(Serialize)]
 struct Health<'a> {

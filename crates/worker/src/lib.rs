@@ -11,6 +11,7 @@
 //!
 //! Everything else is the storefront's static files. Errors are problem documents (RFC 9457).
 
+mod answer;
 mod body;
 mod bundle;
 mod feedback;
@@ -21,17 +22,25 @@ mod profile;
 mod rank;
 mod settings;
 
-use worker::{Context, Env, Method, Request, Response, Result, event};
+use worker::{Context, Env, Method, Request, Result, event, web_sys::Response};
 
+use answer::Answer;
 use problem::Problem;
 use settings::Settings;
 
-/// What a handler answers; an `Err` becomes a problem document.
-type Answer = std::result::Result<Response, Problem>;
-
 /// Builds the network's plan while the script starts, where the time budget is a second and not a request's.
 #[event(start)]
+#[expect(unsafe_code, reason = "the linker's own function has no safe form")]
 fn start() {
+    #[cfg(target_family = "wasm")]
+    {
+        unsafe extern "C" {
+            fn __wasm_call_ctors();
+        }
+        // SAFETY: made by the linker; it fills tract's lists of kernels, and a second call does nothing. Without this
+        // call the linker would put one before every export.
+        unsafe { __wasm_call_ctors() }
+    }
     let _ = bundle::engine();
     let _ = bundle::integrity();
 }
@@ -40,7 +49,7 @@ fn start() {
 async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
     match route(request, &env).await {
         Ok(response) => Ok(response),
-        Err(problem) => problem.respond(),
+        Err(problem) => answer::problem(&problem),
     }
 }
 
@@ -102,7 +111,7 @@ async fn files(request: Request, env: &Env) -> Answer {
     let assets = env.assets("ASSETS").map_err(|_| missing())?;
     match assets.fetch_request(request).await {
         Ok(response) if response.status_code() == 404 => Err(missing()),
-        Ok(response) => Ok(response),
+        Ok(response) => Ok(response.into()),
         Err(error) => Err(Problem::new(503, "files_unavailable", error.to_string())),
     }
 }

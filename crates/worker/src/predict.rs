@@ -4,9 +4,10 @@ use attune::Request as WireRequest;
 use attune::event::metarank::RankRequest;
 use worker::Request;
 
+use crate::answer::{Answer, json};
 use crate::bundle::Loaded;
-use crate::problem::{Problem, json};
-use crate::{Answer, body, bundle, rank};
+use crate::problem::Problem;
+use crate::{body, bundle, rank};
 
 /// Takes Attune's request (`slots`) or Metarank's (`items`). Without a bundle that can be used there is nothing to
 /// fall back on: 503.

@@ -1,7 +1,6 @@
 //! Problem documents (RFC 9457).
 
 use serde::Serialize;
-use worker::{Headers, Response, Result};
 
 /// An error a client sees. `code` is stable; `detail` is for people and names the way out.
 #[derive(Debug, Serialize)]
@@ -56,15 +55,12 @@ impl Problem {
         &self.detail
     }
 
-    pub(crate) fn respond(self) -> Result<Response> {
-        let headers = Headers::new();
-        headers.set("content-type", "application/problem+json")?;
-        headers.set("cache-control", "no-store")?;
-        for (name, value) in &self.headers {
-            headers.set(name, value)?;
-        }
-        let body = serde_json::to_vec(&self).unwrap_or_default();
-        Ok(Response::from_bytes(body)?.with_status(self.status).with_headers(headers))
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub(crate) fn headers(&self) -> &[(&'static str, String)] {
+        &self.headers
     }
 }
 
@@ -82,13 +78,4 @@ impl From<worker::Error> for Problem {
     fn from(error: worker::Error) -> Self {
         Self::new(500, "runtime", error.to_string())
     }
-}
-
-/// A JSON answer.
-pub(crate) fn json(value: &impl Serialize) -> crate::Answer {
-    let headers = Headers::new();
-    headers.set("content-type", "application/json")?;
-    headers.set("cache-control", "no-store")?;
-    let body = serde_json::to_vec(value).map_err(|e| Problem::new(500, "runtime", e.to_string()))?;
-    Ok(Response::from_bytes(body)?.with_headers(headers))
 }

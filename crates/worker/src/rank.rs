@@ -5,10 +5,11 @@ use attune::event::metarank::{Answer as MetarankAnswer, RankRequest};
 use attune::wire::{Mode, Request as WireRequest};
 use worker::{Date, Env, Request};
 
+use crate::answer::{Answer, json};
 use crate::bundle::Loaded;
-use crate::problem::{Problem, json};
+use crate::problem::Problem;
 use crate::settings::{Profiles, Settings};
-use crate::{Answer, body, bundle, profile};
+use crate::{body, bundle, profile};
 
 /// Ranks in Metarank's form. A bundle that cannot be used costs the ranking, not the answer: the page's own order
 /// comes back, and `fallback` says why.
