@@ -132,15 +132,14 @@ impl Bundle {
         let part = |name: &str| {
             parts.get(name).copied().ok_or_else(|| Error::Bundle(format!("the section {name} is missing")))
         };
-        let card: Card = serde_json::from_slice(part("card")?).map_err(|e| Error::json("card", &e))?;
-        let declaration: Declaration =
-            serde_json::from_slice(part("features")?).map_err(|e| Error::json("features", &e))?;
+        let card: Card = json("card", part("card")?)?;
+        let declaration: Declaration = json("features", part("features")?)?;
         if card.schema != declaration.list.hash() {
             return Err(Error::Bundle("the feature list is not the one the card names".to_owned()));
         }
         let (rates, tables) = binary::read_fitted(part("fitted")?, &declaration.list)?;
         let encoder = Encoder::from_parts(declaration.list.clone(), rates, tables);
-        let golden = serde_json::from_slice(part("golden")?).map_err(|e| Error::json("golden", &e))?;
+        let golden = json("golden", part("golden")?)?;
         Ok(Self {
             card,
             declaration,
@@ -181,7 +180,7 @@ fn sections(bytes: &[u8]) -> Result<BTreeMap<String, &[u8]>> {
     if Sha256::digest(body).as_slice() != digest {
         return Err(broken("the checksum does not match: the file is incomplete or was changed"));
     }
-    let header: Header = serde_json::from_slice(header).map_err(|e| Error::json("bundle header", &e))?;
+    let header: Header = json("bundle header", header)?;
     let mut parts = BTreeMap::new();
     let mut at = start;
     for (name, length) in header.sections {
@@ -190,6 +189,13 @@ fn sections(bytes: &[u8]) -> Result<BTreeMap<String, &[u8]>> {
         at = next;
     }
     Ok(parts)
+}
+
+/// Reads a JSON part. As text, as requests are read: so the code that reads them is the same, and a page compiles it
+/// once.
+fn json<'a, T: Deserialize<'a>>(what: &'static str, part: &'a [u8]) -> Result<T> {
+    let text = str::from_utf8(part).map_err(|_| Error::Bundle(format!("the {what} is not UTF-8")))?;
+    serde_json::from_str(text).map_err(|e| Error::json(what, &e))
 }
 
 /// Lower-case hexadecimal.
