@@ -15,8 +15,8 @@ tampered[tampered.length >> 1] ^= 1;
 
 export const integrity = `sha256-${createHash("sha256").update(bytes).digest("base64")}`;
 
-/** Starts the server. `requests` counts by path; `stale` may hold another answer for a path. */
-export async function serve() {
+/** Starts the server, with more `pages` (path → type, body, headers). `requests` counts by path. */
+export async function serve(pages = {}) {
   const requests = new Map();
   const answers = {
     "/": ["text/html", "<!doctype html><title>shop</title>"],
@@ -25,6 +25,7 @@ export async function serve() {
     "/tampered.attune": ["application/octet-stream", tampered],
     "/short.attune": ["application/octet-stream", bytes.subarray(0, 999)],
     "/untyped": ["text/plain", readFileSync(join(PACKAGE, "attune_bg.wasm"))],
+    ...pages,
   };
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://page");

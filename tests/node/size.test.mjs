@@ -15,25 +15,34 @@ test("the JavaScript is at most 12 KB gzip", () => {
   assert.ok(sizes[0] > 1000 && sizes[0] + sizes[1] <= 12_000, `${sizes} bytes`);
 });
 
+test("the slots' script is at most 6 KB gzip, what is written into the page 1.5 KB", () => {
+  const [slots, early] = ["attune.slots.js", "attune.early.js"].map((file) => gzipSync(readFileSync(join(PACKAGE, file)), { level: 9 }).length);
+  assert.ok(slots > 1000 && slots <= 6000, `${slots} bytes`);
+  assert.ok(early > 300 && early <= 1500, `${early} bytes`);
+});
+
 test("the package holds what its manifest names", () => {
   const manifest = JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8"));
   assert.match(manifest.version, /^\d+\.\d+\.\d+$/);
-  for (const file of ["attune.js", "attune.worker.js", "attune.d.ts", "attune_bg.wasm", "README.md"]) {
+  for (const file of ["attune.js", "attune.slots.js", "attune.early.js", "attune.worker.js", "attune.d.ts", "attune.slots.d.ts", "attune_bg.wasm", "README.md"]) {
     assert.ok(readFileSync(join(PACKAGE, file)).length > 0, file);
   }
 });
 
 const USE = `
 import { load, open, type Attune, type Decision } from "attune";
+import { attach, type Slots } from "attune/slots";
 const attune: Attune = await load({ bundle: "/demo.attune", integrity: "sha256-x", worker: true, storage: "memory", consent: { log: true }, now: () => 5 });
 attune.track({ type: "view", items: [{ id: "a", fields: { price: 5, tags: ["x"], in_stock: true } }] });
 attune.track([{ event: "add_to_cart", ecommerce: {} }, { name: "purchase", params: {} }]);
 const decision: Decision = await attune.rank({ slots: [{ id: "home", show: 3, candidates: [{ id: "a" }] }], explain: true, diversity: { field: "brand", max: 2 } });
 const ids: string[] = decision.slots[0]!.items.map((item) => item.id);
 const code: string | undefined = decision.fallback?.code ?? open({ bundle: new Uint8Array(3) }).failure?.code;
-export { ids, code };
+const slots: Slots = attach({ bundle: "/demo.attune", consent: { profile: true }, explore: { temperature: 0.1 } });
+const late: boolean | undefined = slots.slots.get("home")?.late;
+export { ids, code, late };
 `;
-const MISUSE = ['load({ bundle: 5 })', 'load({})', 'a.track({ type: "dance" })', 'a.rank({ slots: [{ id: 1 }] })', 'a.rank({})', '(await a.rank("{}")).fallback.code'];
+const MISUSE = ['load({ bundle: 5 })', 'attach({ consent: "yes", bundle: "" })', 'load({})', 'a.track({ type: "dance" })', 'a.rank({ slots: [{ id: 1 }] })', 'a.rank({})', '(await a.rank("{}")).fallback.code'];
 
 function check(source) {
   const folder = mkdtempSync(join(tmpdir(), "attune-types-"));
@@ -56,6 +65,6 @@ function check(source) {
 test("the types accept the README's use", () => assert.equal(check(USE), ""));
 test("the types refuse misuse", () => {
   const lines = MISUSE.map((line) => `${line};`).join("\n");
-  const said = check(`import { load, type Attune } from "attune";\ndeclare const a: Attune;\n${lines}\nexport {};`);
+  const said = check(`import { load, type Attune } from "attune"; import { attach } from "attune/slots";\ndeclare const a: Attune;\n${lines}\nexport {};`);
   MISUSE.forEach((line, place) => assert.match(said, new RegExp(`use\\.ts\\(${place + 3},`), `accepted: ${line}\n${said}`));
 });

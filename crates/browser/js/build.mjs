@@ -51,6 +51,10 @@ const instances = {
 };
 const minified = { ...quiet, write: true, minify: true };
 await build({ ...minified, entryPoints: [join(here, "src/attune.ts")], outfile: join(out, "attune.js"), plugins: [instances] });
+// The slots are a script of their own; the rest is loaded when the shopper has agreed.
+const rest = { name: "rest", setup: (plugin) => plugin.onResolve({ filter: /^\.\.\/attune$/ }, () => ({ path: "./attune.js", external: true })) };
+await build({ ...minified, entryPoints: [join(here, "src/slots/script.ts")], outfile: join(out, "attune.slots.js"), plugins: [rest] });
+await build({ ...minified, format: "iife", entryPoints: [join(here, "src/slots/early.ts")], outfile: join(out, "attune.early.js") });
 await build({ ...minified, bundle: false, entryPoints: [join(here, "src/worker.ts")], outfile: join(out, "attune.worker.js") });
 
 // Types: checked whole, then the two public files as one.
@@ -58,8 +62,10 @@ const tsc = join(root, "node_modules/.bin/tsc");
 const types = mkdtempSync(join(tmpdir(), "attune-types-"));
 execFileSync(tsc, ["-p", here, "--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--outDir", types], { stdio: ["ignore", 2, 2] });
 const inner = /^(import|export) .* from .*;\n/gm;
-const declared = ["types.d.ts", "attune.d.ts"].map((file) => readFileSync(join(types, file), "utf8").replace(inner, ""));
-writeFileSync(join(out, "attune.d.ts"), declared.join("\n"));
+const declared = (...files) => files.map((file) => readFileSync(join(types, file), "utf8").replace(inner, "")).join("\n");
+writeFileSync(join(out, "attune.d.ts"), declared("types.d.ts", "attune.d.ts"));
+const used = `import type { Attune, Decision, Options, RankRequest, ShopperEvent, Tracked } from "./attune.js";\n`;
+writeFileSync(join(out, "attune.slots.d.ts"), used + declared("slots/consent.d.ts", "slots/slots.d.ts", "slots/script.d.ts").replaceAll("../attune", "./attune.js"));
 rmSync(types, { recursive: true });
 
 copyFileSync(join(bindgen, "attune_browser_bg.wasm"), join(out, "attune_bg.wasm"));
@@ -71,5 +77,5 @@ const version = /\[workspace\.package\]\s+version = "([^"]+)"/.exec(readFileSync
 const manifest = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
 writeFileSync(join(out, "package.json"), `${JSON.stringify({ ...manifest, version }, null, 2)}\n`);
 
-const scripts = ["attune.js", "attune.worker.js"].map((file) => gzipSync(readFileSync(join(out, file)), { level: 9 }).length);
+const scripts = ["attune.js", "attune.worker.js", "attune.slots.js", "attune.early.js"].map((file) => gzipSync(readFileSync(join(out, file)), { level: 9 }).length);
 console.error(`  JavaScript ${scripts.join(" + ")} bytes gzip`);

@@ -1,7 +1,10 @@
+import { clearCache } from "./assets";
 import { Local } from "./local";
+export { pageDecision } from "./page";
 export { serve } from "./remote";
 import { Remote } from "./remote";
 import { coded } from "./failure";
+import { Store } from "./store";
 import type { Attune, Options } from "./types";
 
 export * from "./types";
@@ -15,4 +18,10 @@ export function open(options: Options): Attune {
 /** Loads module and bundle. Rejects only when `options` names no bundle; else `failure` says why there is no model. */
 export async function load(options: Options): Promise<Attune> {
   return open(options).ready;
+}
+
+/** Erases what Attune keeps on this device, without loading it. */
+export async function forget(): Promise<void> {
+  await new Store("memory", () => {}).erase();
+  await clearCache();
 }

@@ -2,6 +2,8 @@
 
 const NAME = "attune";
 const STORE = "texts";
+/** What the slots of a page keep in `localStorage`, to be read before the first paint. */
+export const PAGE = "attune.page";
 
 const settled = <T>(request: IDBRequest<T>): Promise<T> =>
   new Promise((resolve, reject) => {
@@ -117,7 +119,7 @@ export class Store {
     this.texts.clear();
     await this.last;
     this.drop();
-    aside((room) => room.removeItem(NAME));
+    for (const key of [NAME, PAGE]) aside((room) => room.removeItem(key));
     if (typeof indexedDB === "object") await settled(indexedDB.deleteDatabase(NAME)).catch((error) => this.failed(error));
   }
 

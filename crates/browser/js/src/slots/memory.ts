@@ -1,0 +1,55 @@
+// What the slots keep on the device, with consent only: each slot's last order, and which decision a clicked item came of.
+
+import { PAGE } from "../store";
+
+/** A slot's order and the decision it came of. */
+export interface Order {
+  ids: string[];
+  decision: string;
+}
+
+/** What an item was clicked under. */
+export interface Click {
+  decision: string;
+  slot: string;
+  at: number;
+}
+
+interface Kept {
+  orders: Record<string, Order>;
+  clicks: Record<string, Click>;
+}
+
+/** The most of either that is kept. */
+const MOST = 100;
+
+/** Reads what has the right form. Where storage is denied there is nothing. */
+export function recall(): Kept {
+  let read: Partial<Kept> | null = null;
+  try {
+    read = JSON.parse(localStorage.getItem(PAGE) ?? "null");
+  } catch {
+    // Denied, or not ours.
+  }
+  const orders = entries<Order>(read?.orders).filter(([, order]) => Array.isArray(order?.ids) && order.ids.every((id) => typeof id === "string"));
+  const clicks = entries<Click>(read?.clicks).filter(([, click]) => typeof click?.decision === "string");
+  return { orders: Object.fromEntries(orders), clicks: Object.fromEntries(clicks) };
+}
+
+/** Adds to what is kept; the oldest make room. */
+export function keep(orders: Record<string, Order>, clicks: Record<string, Click> = {}): void {
+  const before = recall();
+  const newest = <T>(old: Record<string, T>, fresh: Record<string, T>) => {
+    const rest = Object.entries(old).filter(([key]) => !(key in fresh));
+    return Object.fromEntries([...rest, ...Object.entries(fresh)].slice(-MOST));
+  };
+  try {
+    localStorage.setItem(PAGE, JSON.stringify({ orders: newest(before.orders, orders), clicks: newest(before.clicks, clicks) }));
+  } catch {
+    // Denied or full: the next page has its own order.
+  }
+}
+
+function entries<T>(of: unknown): [string, T][] {
+  return typeof of === "object" && of !== null ? Object.entries(of) : [];
+}

@@ -1,0 +1,268 @@
+// Slots by attributes: found, ordered, watched; from consent to forgetting.
+
+import type { Attune, Decision, FieldValue, Fields, Options, RankRequest, ShopperEvent, Tracked } from "../types";
+import { arrange, release } from "./arrange";
+import { type Agreed, Consent, type Source } from "./consent";
+import { type Place, cards, fields, places, slot } from "./markup";
+import { keep, recall } from "./memory";
+import { Watch } from "./watch";
+
+/** The rest of the package, which is loaded when the shopper has agreed. */
+type Package = typeof import("../attune");
+
+/** What {@link attach} takes: how to load Attune, and what every ranking of the page has in common. */
+export interface SlotsOptions extends Omit<Options, "consent">, Pick<RankRequest, "context" | "objective" | "explore" | "diversity" | "holdout" | "explain"> {
+  /** Where slots are looked for. Default: the document. */
+  root?: ParentNode & Node;
+  /** What the shopper agreed to, where the page knows already. */
+  consent?: Partial<Agreed>;
+}
+
+/** What stands in a slot: `model` this page's ranking, `last` an earlier page's, `page` the page's own order. */
+export interface Standing {
+  slot: string;
+  source: "model" | "last" | "page";
+  /** Ids as they stand, or as the page should put them where it does so itself. */
+  order: string[];
+  /** The decision this order came of; impressions and clicks carry it. */
+  decision: string;
+  /** There was a better order, but the slot had been seen. */
+  late: boolean;
+  /** The ranking behind it, when it was made on this page. */
+  ranking: Decision | null;
+}
+
+/** Options of one request. */
+const SHARED = ["context", "objective", "explore", "diversity", "holdout", "explain"] as const;
+
+export class Slots {
+  /** Settles when the slots that are in the page now have been decided. */
+  ready: Promise<void> = Promise.resolve();
+  private attune: Attune | null = null;
+  private readonly root: ParentNode & Node;
+  private readonly found = new Map<string, Place>();
+  private readonly own = new Map<string, string[]>();
+  private readonly standing = new Map<string, Standing>();
+  private readonly counted = new Set<string>();
+  private readonly consent: Consent;
+  private readonly watch: Watch;
+  private readonly changes: MutationObserver;
+
+  constructor(
+    private readonly options: SlotsOptions,
+    private readonly load: () => Promise<Package>,
+  ) {
+    this.root = options.root ?? document;
+    this.watch = new Watch((place, cards) => this.viewed(place, cards));
+    this.consent = new Consent((agreed, source, refused) => this.agreed(agreed, source, refused));
+    // Runs before the next paint: what a single-page shop has just put in can still be ordered unseen.
+    this.changes = new MutationObserver(() => this.scan());
+    this.changes.observe(this.root, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-attune-slot", "data-attune-id"] });
+    document.addEventListener("click", this.clicked, true);
+    document.addEventListener("auxclick", this.clicked, true);
+    this.scan();
+    if (options.consent) this.consent.say(options.consent);
+    else this.consent.tell();
+  }
+
+  /** What stands where, by slot. */
+  get slots(): ReadonlyMap<string, Standing> {
+    return this.standing;
+  }
+
+  /** What is agreed, and who said so. */
+  get agreement(): Agreed & { source: Source } {
+    return { ...this.consent.agreed, source: this.consent.source };
+  }
+
+  /** Takes the shopper's answer. A `profile: false` erases what is kept. */
+  async agree(said: Partial<Agreed>): Promise<void> {
+    this.consent.say(said);
+    await this.ready;
+  }
+
+  /** Learns from events: purchases, baskets, searches. What was clicked in a slot carries its decision along. */
+  async track(event: ShopperEvent): Promise<Tracked | null> {
+    const { clicks } = recall();
+    const known = [...new Set((event.items ?? []).map(({ id }) => clicks[id]?.decision))];
+    const [decision] = known;
+    const joined = known.length === 1 && decision ? { decision, ...event } : event;
+    await this.ready;
+    return this.attune?.track(joined) ?? null;
+  }
+
+  /** Decides the slots anew that have not been seen. */
+  async refresh(): Promise<void> {
+    this.ready = this.decide([...this.found.values()]);
+    await this.ready;
+  }
+
+  /** Erases everything kept on the device. */
+  async forget(): Promise<void> {
+    await this.ready;
+    await (this.attune ? this.attune.forget() : (await this.load()).forget());
+  }
+
+  /** Everything kept on the device. */
+  async export(): Promise<Record<string, unknown> | null> {
+    await this.ready;
+    const kept = await this.attune?.export();
+    return kept ? { ...kept, page: recall() } : null;
+  }
+
+  /** Lets go of the page, which stays as it is. */
+  async stop(): Promise<void> {
+    this.changes.disconnect();
+    this.watch.close();
+    this.consent.close();
+    document.removeEventListener("click", this.clicked, true);
+    document.removeEventListener("auxclick", this.clicked, true);
+    await this.ready;
+    await this.attune?.close();
+  }
+
+  private agreed({ profile }: Agreed, _: Source, refused: boolean): void {
+    const before = this.ready;
+    if (profile && !this.attune) this.ready = before.then(() => this.start());
+    else if (!profile && (this.attune || refused)) this.ready = before.then(() => this.end(refused));
+    this.ready = this.ready.catch(() => {});
+  }
+
+  private async start(): Promise<void> {
+    const { open } = await this.load();
+    if (!this.consent.agreed.profile || this.attune) return;
+    this.attune = open({ ...this.options, consent: { profile: true } });
+    await this.decide([...this.found.values()]);
+  }
+
+  private async end(refused: boolean): Promise<void> {
+    const { attune } = this;
+    this.attune = null;
+    if (refused) await (attune ? attune.forget() : (await this.load()).forget());
+    await attune?.close();
+  }
+
+  /** Looks at what the page has now. Our own moves change no slot's set of cards. */
+  private scan(): void {
+    const now = new Map(places(this.root).map((place) => [place.id, place]));
+    for (const [id, place] of this.found) {
+      if (now.get(id)?.element === place.element) continue;
+      this.watch.forget(place);
+      release(id);
+      for (const map of [this.found, this.own, this.standing]) map.delete(id);
+    }
+    const { orders } = recall();
+    const fresh: Place[] = [];
+    for (const place of now.values()) {
+      const ids = [...cards(place.element).keys()];
+      const known = this.own.get(place.id);
+      if (known && ids.length === known.length && ids.every((id) => known.includes(id))) continue;
+      // Cards that come later come last, in the page's own order of them.
+      this.own.set(place.id, known ? [...known.filter((id) => ids.includes(id)), ...ids.filter((id) => !known.includes(id))] : (this.written(place) ?? ids));
+      if (!this.found.has(place.id)) this.first(place, orders[place.id]);
+      this.found.set(place.id, place);
+      this.watch.slot(place);
+      fresh.push(place);
+    }
+    if (fresh.length && this.attune) this.ready = this.ready.then(() => this.decide(fresh)).catch(() => {});
+  }
+
+  /** The page's own order where the early script has put another in its place. */
+  private written({ element }: Place): string[] | null {
+    const text = element.dataset.attuneOwn;
+    if (!text) return null;
+    delete element.dataset.attuneOwn;
+    const all = cards(element);
+    const own = (JSON.parse(text) as string[]).filter((id) => all.has(id));
+    return own.length === all.size ? own : null;
+  }
+
+  /** A slot that has just come: the shopper's last order, if there is one. */
+  private first(place: Place, last: { ids: string[]; decision: string } | undefined): void {
+    const own = this.own.get(place.id) ?? [];
+    const known = last?.ids.filter((id) => own.includes(id)) ?? [];
+    if (!last || !known.length) return this.stands(place, "page", own, "", false, null);
+    const order = [...known, ...own.filter((id) => !known.includes(id))];
+    // The early script was here, or the page has painted without it and must stand still.
+    const there = [...cards(place.element).keys()].every((id, n) => id === order[n]);
+    if (there || !this.watch.wasSeen(place)) {
+      arrange(place, order);
+      this.stands(place, "last", order, last.decision, false, null);
+    } else this.stands(place, "page", own, "", true, null);
+  }
+
+  private async decide(asked: Place[]): Promise<void> {
+    const { attune } = this;
+    const all = asked.filter(({ id, element }) => this.found.get(id)?.element === element);
+    if (!attune || !all.length) return;
+    const { pageDecision } = await this.load();
+    const request: RankRequest = {
+      id: crypto.randomUUID?.() ?? String(Math.random()).slice(2),
+      ...Object.fromEntries(SHARED.flatMap((name) => (this.options[name] === undefined ? [] : [[name, this.options[name]]]))),
+      context: { ...surroundings(), ...this.options.context },
+      slots: all.map((place) => slot(place, this.own.get(place.id) ?? [])),
+    };
+    const known = (await attune.profile()) !== null;
+    const cold = { code: "cold", message: "nothing is known of the shopper yet" };
+    const decision = known ? await attune.rank(request) : pageDecision(request, cold);
+    const shown = pageDecision({ ...request, id: `${request.id}-page` }, { code: "late", message: "the slot had been seen" });
+    const orders: Record<string, { ids: string[]; decision: string }> = {};
+    for (const place of all) {
+      const ids = decision.slots.find(({ id }) => id === place.id)?.items.map(({ id }) => id);
+      if (!ids || this.found.get(place.id)?.element !== place.element) continue;
+      const before = this.standing.get(place.id);
+      const own = this.own.get(place.id) ?? [];
+      if (decision.source !== "model") {
+        if (before?.source !== "last") this.stands(place, "page", own, decision.id, false, decision);
+        continue;
+      }
+      const order = [...ids, ...own.filter((id) => !ids.includes(id))];
+      orders[place.id] = { ids: order, decision: decision.id };
+      const same = before?.order.every((id, n) => id === order[n]);
+      if (same || !this.watch.wasSeen(place)) {
+        arrange(place, order);
+        this.stands(place, "model", order, decision.id, false, decision);
+      } else if (before?.source === "last") this.stands(place, "last", before.order, before.decision, true, decision);
+      else this.stands(place, "page", own, shown.id, true, decision);
+    }
+    if (Object.keys(orders).length) keep(orders);
+  }
+
+  private stands(place: Place, source: Standing["source"], order: string[], decision: string, late: boolean, ranking: Decision | null): void {
+    const standing: Standing = { slot: place.id, source, order, decision, late, ranking };
+    this.standing.set(place.id, standing);
+    this.watch.slot(place);
+    place.element.dispatchEvent(new CustomEvent("attune:decided", { bubbles: true, detail: standing }));
+  }
+
+  private viewed(place: Place, seen: HTMLElement[]): void {
+    const decision = this.standing.get(place.id)?.decision ?? "";
+    const items = seen.flatMap((card) => {
+      const id = card.dataset.attuneId ?? "";
+      const key = JSON.stringify([decision, place.id, id]);
+      if (this.counted.has(key)) return [];
+      this.counted.add(key);
+      return [{ id, fields: fields(card) }];
+    });
+    if (items.length) void this.attune?.track({ type: "impression", items, slot: place.id, ...(decision && { decision }) });
+  }
+
+  private readonly clicked = (event: Event): void => {
+    const target = event.target instanceof Element ? event.target : null;
+    const card = target?.closest<HTMLElement>("[data-attune-id]");
+    const place = card && this.found.get(card.closest<HTMLElement>("[data-attune-slot]")?.dataset.attuneSlot ?? "");
+    if (!card || !place || !this.attune || !this.consent.agreed.profile) return;
+    const id = card.dataset.attuneId ?? "";
+    const { decision = "" } = this.standing.get(place.id) ?? {};
+    const named = target?.closest<HTMLElement>("[data-attune-event]")?.dataset.attuneEvent;
+    const type = (named ?? "click") as ShopperEvent["type"];
+    void this.attune.track({ type, items: [{ id, fields: fields(card) }], slot: place.id, ...(decision && { decision }) });
+    if (decision) keep({}, { [id]: { decision, slot: place.id, at: Date.now() } });
+  };
+}
+
+/** What the page says of itself. */
+function surroundings(): Fields {
+  const language: FieldValue = document.documentElement.lang.split("-")[0] || null;
+  return { page: location.pathname, ...(language && { language }) };
+}
