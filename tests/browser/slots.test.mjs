@@ -32,12 +32,14 @@ before(async () => {
     "/below": html({ above: 3000 }),
     "/show": html({ above: 3000, slot: list(`data-attune-show="${SHOW}"`) }),
     "/css": html({ above: 3000, slot: list('data-attune-order="css"') }),
+    "/css-show": html({ above: 3000, slot: list(`data-attune-order="css" data-attune-show="${SHOW}"`) }),
     "/event": html({ above: 3000, slot: list('data-attune-order="event"') }),
     "/strict": html({ above: 3000, nonce: "n" }, csp),
     "/strict-css": html({ above: 3000, nonce: "n", slot: list('data-attune-order="css"') }, csp),
     "/pinned": html({ above: 3000, slot: list().replace('data-attune-id="p2"', 'data-attune-id="p2" data-attune-pin="0"').replace('data-attune-id="p5"', 'data-attune-id="p5" data-attune-in_stock="false"') }),
     "/granted": html({ above: 3000, script: 'data-attune-consent="granted"' }),
     "/broken": html({ above: 3000 }).map((part, n) => (n === 1 ? part.replace("/small.attune", "/short.attune") : part)),
+    "/plain": html().map((part, n) => (n === 1 ? part.replace(early, "").replace(/<script type="module".*?<\/script>/, "") : part)),
     "/empty": html({ slot: "" }),
   });
   browser = await launch();
@@ -150,6 +152,26 @@ test("a ranking that comes late moves nothing that was seen, says so, and serves
   await page.context().close();
 });
 
+test("without the early script, what is on screen stands still", async () => {
+  const page = await known("/below");
+  await page.evaluate(() => attune.stop());
+  await page.goto(`${server.base}/plain`);
+  await page.waitForFunction(() => performance.getEntriesByType("paint").length > 0);
+  const last = await order(page);
+  assert.deepEqual(last, OWN);
+  await page.evaluate(() => {
+    const tag = document.createElement("script");
+    Object.assign(tag, { type: "module", src: "/attune/attune.slots.js" }).dataset.attuneBundle = "/small.attune";
+    document.head.append(tag);
+  });
+  await page.waitForFunction(() => window.attune);
+  await agree(page);
+  const { source, late } = await standing(page);
+  assert.deepEqual([source, late], ["page", true]);
+  assert.deepEqual(await order(page), OWN);
+  await page.context().close();
+});
+
 test("only so many are on view", async () => {
   const page = await known("/show");
   const visible = await page.evaluate(() => [...document.querySelectorAll("[data-attune-id]")].filter(({ hidden }) => !hidden).map(({ dataset }) => dataset.attuneId));
@@ -178,6 +200,27 @@ for (const path of ["/css", "/strict-css"]) {
     await page.context().close();
   });
 }
+
+test("by style, only so many are on view, after the early script too", async () => {
+  const page = await known("/css-show");
+  await page.evaluate(() => attune.stop());
+  await page.reload();
+  await page.waitForFunction(() => window.attune);
+  await agree(page);
+  const visible = () => page.evaluate(() => [...document.querySelectorAll("[data-attune-id]")].filter((node) => node.offsetParent).map((node) => [node.getBoundingClientRect().top, node.dataset.attuneId]).sort(([a], [b]) => a - b).map(([, id]) => id));
+  const first = await visible();
+  // What an earlier sheet hid must come back.
+  const last = (await standing(page)).order.at(-1);
+  await page.evaluate((id) => {
+    document.querySelector(`[data-attune-id="${id}"]`).dataset.attunePin = "0";
+    return attune.refresh();
+  }, last);
+  const { order: told } = await standing(page);
+  assert.equal(first.length, SHOW);
+  assert.equal(told[0], last);
+  assert.deepEqual(await visible(), told.slice(0, SHOW));
+  await page.context().close();
+});
 
 test("by event: the page is told the order and its nodes are left alone", async () => {
   const page = await visit("/event", () => document.addEventListener("attune:decided", ({ detail }) => ((window.told ??= []).push(detail.order))));

@@ -2,17 +2,16 @@
 
 import { type Place, cards, shown } from "./markup";
 
-/** One sheet for each slot ordered by style; adopted sheets need no nonce. */
-const sheets = new Map<string, CSSStyleSheet>();
+/** One sheet for each slot ordered by style, found again by the script that follows the early one. Adopted sheets need no nonce. */
+const sheets: Map<string, CSSStyleSheet> = ((globalThis as Record<symbol, unknown>)[Symbol.for("attune.sheets")] ??= new Map()) as never;
 
-/** `ids` first, then the other cards as they stand. False when the page itself must do it. */
-export function arrange(place: Place, ids: readonly string[]): boolean {
+/** `ids` first, then the other cards as they stand; nothing, where the page itself does it. */
+export function arrange(place: Place, ids: readonly string[]): void {
   const all = cards(place.element);
   const named = ids.filter((id) => all.has(id));
   const order = [...named, ...[...all.keys()].filter((id) => !named.includes(id))];
   if (place.mode === "move") move(place.element, order.map((id) => all.get(id) as HTMLElement));
   else if (place.mode === "css") style(place, order);
-  return place.mode !== "event";
 }
 
 /** Takes back what a style sheet says of a slot. */

@@ -60,7 +60,7 @@ export class Slots {
     this.changes.observe(this.root, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-attune-slot", "data-attune-id"] });
     document.addEventListener("click", this.clicked, true);
     document.addEventListener("auxclick", this.clicked, true);
-    this.scan();
+    this.scan(true);
     if (options.consent) this.consent.say(options.consent);
     else this.consent.tell();
   }
@@ -143,7 +143,7 @@ export class Slots {
   }
 
   /** Looks at what the page has now. Our own moves change no slot's set of cards. */
-  private scan(): void {
+  private scan(before = false): void {
     const now = new Map(places(this.root).map((place) => [place.id, place]));
     for (const [id, place] of this.found) {
       if (now.get(id)?.element === place.element) continue;
@@ -159,9 +159,10 @@ export class Slots {
       if (known && ids.length === known.length && ids.every((id) => known.includes(id))) continue;
       // Cards that come later come last, in the page's own order of them.
       this.own.set(place.id, known ? [...known.filter((id) => ids.includes(id)), ...ids.filter((id) => !known.includes(id))] : (this.written(place) ?? ids));
+      this.watch.slot(place);
+      if (before) this.watch.painted(place);
       if (!this.found.has(place.id)) this.first(place, orders[place.id]);
       this.found.set(place.id, place);
-      this.watch.slot(place);
       fresh.push(place);
     }
     if (fresh.length && this.attune) this.ready = this.ready.then(() => this.decide(fresh)).catch(() => {});

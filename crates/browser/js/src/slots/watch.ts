@@ -37,6 +37,14 @@ export class Watch {
     }
   }
 
+  /** Takes a slot that was painted before anybody watched for seen, when it is on screen. */
+  painted(place: Place): void {
+    const { top, bottom, left, right } = place.element.getBoundingClientRect();
+    const inside = bottom > 0 && right > 0 && top < innerHeight && left < innerWidth && bottom > top;
+    const visible = document.visibilityState === "visible" && performance.getEntriesByType("paint").length > 0;
+    if (inside && visible) this.seen.add(place.element);
+  }
+
   /** A slot that has left the page. */
   forget(place: Place): void {
     for (const card of this.cardsOf.get(place.id) ?? []) this.drop(card);
