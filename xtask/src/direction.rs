@@ -11,16 +11,17 @@ use crate::{
 };
 
 /// Each package of the workspace and the packages of the workspace it may name. Surfaces stand in nobody's list.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("attune", &[]),
     ("attune-generate", &["attune"]),
+    ("attune-html", &["attune"]),
     ("attune-insight", &["attune"]),
     ("attune-simulate", &["attune"]),
     ("attune-train", &["attune", "attune-insight", "attune-simulate"]),
     ("attune-cli", &["attune", "attune-generate", "attune-insight", "attune-simulate", "attune-train"]),
     ("attune-browser", &["attune"]),
     ("attune-browser-generate", &["attune", "attune-generate"]),
-    ("attune-worker", &["attune", "attune-generate"]),
+    ("attune-worker", &["attune", "attune-generate", "attune-html"]),
     ("inventory", &[]),
     ("xtask", &[]),
 ];
