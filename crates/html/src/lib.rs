@@ -43,10 +43,12 @@ pub enum Outcome {
     Unclosed,
 }
 
+type Choose<'a> = dyn FnMut(&Slot) -> Option<Vec<String>> + 'a;
+
 /// Reorders one page.
 pub struct Reorderer<'a> {
     locator: Locator,
-    choose: Box<dyn FnMut(&Slot) -> Option<Vec<String>> + 'a>,
+    choose: Box<Choose<'a>>,
     limit: usize,
     /// Bytes of the page from `base` on that have not gone out.
     held: Vec<u8>,

@@ -46,9 +46,11 @@ struct Marks {
 }
 
 type Shared = Rc<RefCell<Marks>>;
+/// What it would write goes nowhere.
+type Rewriter = HtmlRewriter<'static, fn(&[u8])>;
 
 pub(crate) struct Locator {
-    rewriter: Option<HtmlRewriter<'static, fn(&[u8])>>,
+    rewriter: Option<Rewriter>,
     marks: Shared,
 }
 
