@@ -365,6 +365,14 @@ test("refusing erases, forgetting erases, and the page keeps its order", async (
   }
 });
 
+test("no and then yes at once: everything is erased, and Attune is there again", async () => {
+  const page = await known("/below");
+  await page.evaluate(() => Promise.all([attune.agree({ profile: false }), attune.agree({ profile: true })]));
+  assert.equal((await page.evaluate(() => attune.export())).profile, null);
+  assert.equal((await page.evaluate(() => attune.track({ type: "view", items: [{ id: "p1" }] }))).accepted, 1);
+  await page.context().close();
+});
+
 test("a bundle that cannot be had keeps the page", async () => {
   const page = await known("/broken");
   assert.deepEqual(await order(page), OWN);

@@ -22,6 +22,7 @@ mod fields;
 mod hidden;
 mod locate;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use attune::wire::Slot;
@@ -90,9 +91,8 @@ impl<'a> Reorderer<'a> {
         for mark in self.locator.write(bytes) {
             self.take(mark, out);
         }
-        let large = |open: &Open, end: usize| end - open.start > self.limit;
         if let Some(open) = &mut self.open
-            && large(open, self.base + self.held.len())
+            && self.base + self.held.len() - open.start > self.limit
         {
             open.given_up.get_or_insert(Outcome::TooLarge);
         }
@@ -158,10 +158,13 @@ impl<'a> Reorderer<'a> {
     /// Writes the slot, up to its end tag at `end`, with its cards in the order chosen.
     fn order(&mut self, open: &Open, end: usize, out: &mut Vec<u8>) -> Outcome {
         let Some(ids) = (self.choose)(&open.slot) else { return Outcome::Kept };
-        let place = |id: &String| open.slot.candidates.iter().position(|candidate| candidate.id == *id);
+        // Of two cards with one id the first is meant.
+        let candidates = open.slot.candidates.iter().enumerate().rev();
+        let places: BTreeMap<_, _> = candidates.map(|(place, candidate)| (&candidate.id, place)).collect();
+        let mut taken = vec![false; open.cards.len()];
         let mut order = Vec::with_capacity(open.cards.len());
-        for index in ids.iter().filter_map(place).chain(0..open.cards.len()) {
-            if !order.contains(&index) {
+        for index in ids.iter().filter_map(|id| places.get(id).copied()).chain(0..open.cards.len()) {
+            if !std::mem::replace(&mut taken[index], true) {
                 order.push(index);
             }
         }

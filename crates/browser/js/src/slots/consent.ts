@@ -32,7 +32,7 @@ export class Consent {
   private readonly ends: (() => void)[] = [];
 
   /** `changed` hears every new answer, the first one included; `refused` when a shopper who was asked said no. */
-  constructor(private readonly changed: (agreed: Agreed, source: Source, refused: boolean) => void) {
+  constructor(private readonly changed: (agreed: Agreed, refused: boolean) => void) {
     const around = globalThis as Surroundings;
     this.listenToLayer((around.dataLayer ??= []));
     const collected = ({ detail }: Event & { detail?: { preferencesAllowed?: boolean; analyticsAllowed?: boolean } }) => {
@@ -76,7 +76,7 @@ export class Consent {
     const news = JSON.stringify([agreed, source, refused]);
     if (news === this.told) return;
     this.told = news;
-    this.changed(agreed, source, refused && !agreed.profile);
+    this.changed(agreed, refused && !agreed.profile);
   }
 
   close(): void {

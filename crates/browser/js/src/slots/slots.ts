@@ -54,7 +54,7 @@ export class Slots {
   ) {
     this.root = options.root ?? document;
     this.watch = new Watch((place, cards) => this.viewed(place, cards));
-    this.consent = new Consent((agreed, source, refused) => this.agreed(agreed, source, refused));
+    this.consent = new Consent(({ profile }, refused) => void this.next(() => (profile ? this.start() : this.end(refused))));
     // Runs before the next paint: what a single-page shop has just put in can still be ordered unseen.
     this.changes = new MutationObserver(() => this.scan());
     this.changes.observe(this.root, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-attune-slot", "data-attune-id"] });
@@ -93,8 +93,7 @@ export class Slots {
 
   /** Decides the slots anew that have not been seen. */
   async refresh(): Promise<void> {
-    this.ready = this.decide([...this.found.values()]);
-    await this.ready;
+    await this.next(() => this.decide([...this.found.values()]));
   }
 
   /** Erases everything kept on the device. */
@@ -121,16 +120,16 @@ export class Slots {
     await this.attune?.close();
   }
 
-  private agreed({ profile }: Agreed, _: Source, refused: boolean): void {
-    const before = this.ready;
-    if (profile && !this.attune) this.ready = before.then(() => this.start());
-    else if (!profile && (this.attune || refused)) this.ready = before.then(() => this.end(refused));
-    this.ready = this.ready.catch(() => {});
+  /** One thing after the other; what fails leaves the page as it is. */
+  private next(work: () => Promise<void>): Promise<void> {
+    this.ready = this.ready.then(work).catch(() => {});
+    return this.ready;
   }
 
   private async start(): Promise<void> {
+    if (this.attune) return;
     const { open } = await this.load();
-    if (!this.consent.agreed.profile || this.attune) return;
+    if (!this.consent.agreed.profile) return;
     this.attune = open({ ...this.options, consent: { profile: true } });
     await this.decide([...this.found.values()]);
   }
@@ -151,7 +150,6 @@ export class Slots {
       release(id);
       for (const map of [this.found, this.own, this.standing]) map.delete(id);
     }
-    const { orders } = recall();
     const fresh: Place[] = [];
     for (const place of now.values()) {
       const ids = [...cards(place.element).keys()];
@@ -161,11 +159,11 @@ export class Slots {
       this.own.set(place.id, known ? [...known.filter((id) => ids.includes(id)), ...ids.filter((id) => !known.includes(id))] : (this.written(place) ?? ids));
       this.watch.slot(place);
       if (before) this.watch.painted(place);
-      if (!this.found.has(place.id)) this.first(place, orders[place.id]);
+      if (!this.found.has(place.id)) this.first(place, recall().orders[place.id]);
       this.found.set(place.id, place);
       fresh.push(place);
     }
-    if (fresh.length && this.attune) this.ready = this.ready.then(() => this.decide(fresh)).catch(() => {});
+    if (fresh.length && this.attune) void this.next(() => this.decide(fresh));
   }
 
   /** The page's own order where the early script has put another in its place. */
@@ -174,8 +172,12 @@ export class Slots {
     if (!text) return null;
     delete element.dataset.attuneOwn;
     const all = cards(element);
-    const own = (JSON.parse(text) as string[]).filter((id) => all.has(id));
-    return own.length === all.size ? own : null;
+    try {
+      const own = (JSON.parse(text) as string[]).filter((id) => all.has(id));
+      return own.length === all.size ? own : null;
+    } catch {
+      return null;
+    }
   }
 
   /** A slot that has just come: the shopper's last order, if there is one. */
@@ -206,7 +208,6 @@ export class Slots {
     const known = (await attune.profile()) !== null;
     const cold = { code: "cold", message: "nothing is known of the shopper yet" };
     const decision = known ? await attune.rank(request) : pageDecision(request, cold);
-    const shown = pageDecision({ ...request, id: `${request.id}-page` }, { code: "late", message: "the slot had been seen" });
     const orders: Record<string, { ids: string[]; decision: string }> = {};
     for (const place of all) {
       const ids = decision.slots.find(({ id }) => id === place.id)?.items.map(({ id }) => id);
@@ -224,7 +225,7 @@ export class Slots {
         arrange(place, order);
         this.stands(place, "model", order, decision.id, false, decision);
       } else if (before?.source === "last") this.stands(place, "last", before.order, before.decision, true, decision);
-      else this.stands(place, "page", own, shown.id, true, decision);
+      else this.stands(place, "page", own, `${decision.id}-page`, true, decision);
     }
     if (Object.keys(orders).length) keep(orders);
   }
@@ -232,7 +233,6 @@ export class Slots {
   private stands(place: Place, source: Standing["source"], order: string[], decision: string, late: boolean, ranking: Decision | null): void {
     const standing: Standing = { slot: place.id, source, order, decision, late, ranking };
     this.standing.set(place.id, standing);
-    this.watch.slot(place);
     place.element.dispatchEvent(new CustomEvent("attune:decided", { bubbles: true, detail: standing }));
   }
 

@@ -17,7 +17,7 @@ export class Watch {
   private gathering: ReturnType<typeof setTimeout> | undefined;
   private readonly observer: IntersectionObserver;
   /** Slots of which a pixel has been on screen. */
-  readonly seen = new Set<Element>();
+  private readonly seen = new Set<Element>();
 
   constructor(private readonly viewed: (place: Place, cards: HTMLElement[]) => void) {
     this.observer = new IntersectionObserver((entries) => entries.forEach((entry) => this.crossed(entry)), { threshold: [0, SHARE] });
