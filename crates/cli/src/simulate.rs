@@ -23,7 +23,7 @@ enum Form {
 #[derive(Args)]
 #[command(after_help = "Examples:
   attune simulate --rows 200000 --seed 1 --out shop
-  attune simulate --rows 50000 --seed 2 --out next --bundle shop.attune
+  attune simulate --rows 50000 --seed 2 --out next --bundle shop.attune --holdout 0.2
   attune simulate --rows 10000 --seed 1 --out table --format csv
 
 Products, shoppers and what they do are synthetic, and drawn from the seed: the same call gives the same bytes.
@@ -51,6 +51,9 @@ pub(crate) struct Arguments {
     /// Temperature of the exploration.
     #[arg(long, default_value_t = 0.35)]
     temperature: f64,
+    /// Share of the shoppers who keep the page's own order (best rated first), for `attune report` to compare with.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    holdout: f64,
     /// Write only the catalogue of the page, to this file.
     #[arg(long, value_name = "FILE", hide = true)]
     catalogue: Option<PathBuf>,
@@ -68,6 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         },
         products: arguments.products,
         temperature: arguments.temperature,
+        holdout: arguments.holdout,
         ..Options::new(arguments.rows, arguments.seed, arguments.out.clone())
     };
     if let Some(path) = &arguments.catalogue {

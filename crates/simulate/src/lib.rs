@@ -11,7 +11,7 @@ pub mod shopper;
 pub mod truth;
 
 pub use catalogue::Catalogue;
-pub use play::{Options, SimulateError, Summary, simulate};
+pub use play::{ArmTruth, Arms, Options, SimulateError, Summary, simulate};
 pub use truth::Truth;
 
 /// The form of the log.

@@ -4,8 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::path::PathBuf;
 
+use attune::decision::Arm;
 use attune::rank::{Entry, Random, order};
-use attune::wire::{Candidate, Exploration, Request, Slot};
+use attune::wire::{Candidate, Exploration, Holdout, Request, Slot};
 use attune::{Engine, EventKind, decide};
 use serde::Serialize;
 
@@ -43,8 +44,19 @@ pub struct Options {
     pub start: i64,
     /// Temperature of the exploration, by the shop's own policy or the bundle's.
     pub temperature: f64,
+    /// Share of the shoppers who keep the page's own order, best rated first; 0 for no hold-out.
+    pub holdout: f64,
     /// The truth.
     pub truth: Truth,
+}
+
+impl Arms {
+    fn of(&mut self, arm: Arm) -> &mut ArmTruth {
+        match arm {
+            Arm::Treatment => &mut self.treatment,
+            Arm::Holdout => &mut self.holdout,
+        }
+    }
 }
 
 impl Options {
@@ -59,6 +71,7 @@ impl Options {
             products: 240,
             start: 1_756_684_800_000,
             temperature: 0.35,
+            holdout: 0.0,
             truth: Truth::default(),
         }
     }
@@ -87,10 +100,33 @@ pub struct Summary {
     pub click_probability: f64,
     /// Mean true purchase probability of what was shown.
     pub conversion_probability: f64,
+    /// With a hold-out: what its pages would bring, and what those of the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arms: Option<Arms>,
     /// Mean log loss of the true click probability on the last tenth of the pages: no model can do better.
     pub click_log_loss: f64,
     /// The same for purchases (those sent back count as purchases here).
     pub conversion_log_loss: f64,
+}
+
+/// The truth about the hold-out.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Arms {
+    /// Pages that were ranked.
+    pub treatment: ArmTruth,
+    /// Pages that kept their own order.
+    pub holdout: ArmTruth,
+}
+
+/// The truth about the pages of one arm.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct ArmTruth {
+    /// Pages.
+    pub decisions: u64,
+    /// Mean true number of clicks on a page.
+    pub clicks: f64,
+    /// Mean true number of purchases of a page.
+    pub conversions: f64,
 }
 
 /// Why nothing was simulated.
@@ -152,6 +188,9 @@ pub fn simulate(
     if options.products < 2 * CANDIDATES {
         return Err(SimulateError::Option(format!("products: at least {}", 2 * CANDIDATES)));
     }
+    if !(0.0..1.0).contains(&options.holdout) {
+        return Err(SimulateError::Option("holdout: a share from 0 to less than 1".to_owned()));
+    }
     if !(options.temperature > 0.0 && options.temperature.is_finite()) {
         return Err(SimulateError::Option("temperature: above 0".to_owned()));
     }
@@ -190,7 +229,11 @@ impl<'a> Shop<'a> {
             came: 0,
             pending: BinaryHeap::new(),
             numbered: 0,
-            summary: Summary { synthetic: true, ..Summary::default() },
+            summary: Summary {
+                synthetic: true,
+                arms: (options.holdout > 0.0).then(Arms::default),
+                ..Summary::default()
+            },
             tail: (0, 0.0, 0.0),
         };
         // Each of them comes about once a day.
@@ -216,7 +259,14 @@ impl<'a> Shop<'a> {
             }
         }
         let seed = self.random.bits();
+        if self.options.holdout > 0.0 {
+            let rating = |at: &usize| self.catalogue.products[*at].rating;
+            drawn.sort_by(|a, b| rating(b).total_cmp(&rating(a)).then(a.cmp(b)));
+        }
         let page = self.arrange(number, at, visitor, &drawn, seed);
+        if let Some(arms) = &mut self.summary.arms {
+            arms.of(page.decision.arm).decisions += 1;
+        }
         let mut came = Vec::new();
         for (position, placed) in page.items.iter().take(SHOWN).enumerate() {
             let shopper = &self.shoppers[visitor];
@@ -225,6 +275,11 @@ impl<'a> Shop<'a> {
             let buy = click * self.options.truth.conversion_probability(shopper, product);
             self.summary.click_probability += click;
             self.summary.conversion_probability += buy;
+            if let Some(arms) = &mut self.summary.arms {
+                let arm = arms.of(page.decision.arm);
+                arm.clicks += click;
+                arm.conversions += buy;
+            }
             let clicked = self.random.unit() < click;
             let bought = clicked && self.random.unit() < buy / click;
             if tail {
@@ -297,11 +352,13 @@ impl<'a> Shop<'a> {
             profile: Some(shopper.profile.clone()),
             slots: vec![slot],
             explore: Some(Exploration { temperature: self.options.temperature }),
+            holdout: (self.options.holdout > 0.0)
+                .then(|| Holdout { share: self.options.holdout, seed: format!("h{}", self.options.seed) }),
             ..Request::default()
         };
         let mut decision =
             decide(self.engine.ok_or(&attune::Error::Bundle("the shop's own policy".to_owned())), &request);
-        if self.engine.is_none() {
+        if self.engine.is_none() && decision.arm == Arm::Treatment {
             let mut random = Random::new(seed);
             let slot = &request.slots[0];
             let entries: Vec<Entry<'_>> = slot
@@ -367,6 +424,11 @@ impl<'a> Shop<'a> {
         self.summary.conversion_probability /= shown;
         self.summary.click_log_loss = self.tail.1 / tail;
         self.summary.conversion_log_loss = self.tail.2 / tail;
+        for arm in self.summary.arms.iter_mut().flat_map(|arms| [&mut arms.treatment, &mut arms.holdout]) {
+            let pages = arm.decisions.max(1) as f64;
+            arm.clicks /= pages;
+            arm.conversions /= pages;
+        }
         self.summary.policy =
             self.engine.map_or_else(|| "shop".to_owned(), |engine| engine.hash().to_owned());
     }

@@ -61,8 +61,7 @@ pub fn evaluate(
         let wanted: Vec<_> = engine.heads().iter().map(|head| head.name.as_str()).collect();
         return Err(TrainError::Targets { found: targets.join(", "), wanted: wanted.join(", ") });
     }
-    let files: Vec<InputHash> =
-        source.inputs().iter().map(crate::source::Input::hash).collect::<Result<_, _>>()?;
+    let files = hashes(source)?;
     let split = trained_split(&engine.card().data, &files);
     let mut scored: Vec<Vec<Scored>> = vec![Vec::new(); pairs.len()];
     let mut rows = source.rows()?;
@@ -115,6 +114,18 @@ pub fn evaluate(
         rows: used,
         heads,
     })
+}
+
+/// Whether a bundle was trained on these very files: it then predicts them better than it will other days.
+///
+/// # Errors
+/// What reading can fail with.
+pub fn trained_on(engine: &Engine, source: &Source) -> Result<bool, TrainError> {
+    Ok(trained_split(&engine.card().data, &hashes(source)?).is_some())
+}
+
+fn hashes(source: &Source) -> Result<Vec<InputHash>, TrainError> {
+    Ok(source.inputs().iter().map(crate::source::Input::hash).collect::<Result<_, _>>()?)
 }
 
 /// The probability from which a row is called positive, chosen in training on rows of their own; ½ when the card does not

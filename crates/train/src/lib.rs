@@ -22,5 +22,5 @@ pub mod table;
 mod train;
 
 pub use error::TrainError;
-pub use evaluate::{Evaluation, HeadEvaluation, evaluate};
+pub use evaluate::{Evaluation, HeadEvaluation, evaluate, trained_on};
 pub use train::{Settings, Stage, Trained, train};

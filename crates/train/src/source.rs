@@ -13,6 +13,7 @@ mod metarank;
 use std::path::Path;
 use std::sync::Arc;
 
+use attune::decision::{Arm, Source as Chooser};
 use attune::feature::{DeviceClass, FeatureList, Moment};
 use attune::profile::Profile;
 use attune::wire::{Candidate, Fields};
@@ -26,6 +27,21 @@ use crate::join::Rules;
 
 /// The longest list of target names: heads of the student.
 pub const MAX_TARGETS: usize = 8;
+
+/// How a page view was decided, as its log says. What has no decisions, has none of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Served {
+    /// Symbol of the decision's id.
+    pub decision: u64,
+    /// Symbol of the pseudonymous shopper id, where there is one.
+    pub shopper: Option<u64>,
+    /// Side of the global hold-out; `None` where the log does not know of one.
+    pub arm: Option<Arm>,
+    /// Who chose the order.
+    pub chooser: Chooser,
+    /// The bundle's hash, hex; empty without one.
+    pub bundle: Arc<str>,
+}
 
 /// What is the same for every item of a page view.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -42,6 +58,8 @@ pub struct View {
     pub profile: Option<Profile>,
     /// Rows of one group stay in one part of the split: a decision, a test, a shopper.
     pub group: u64,
+    /// How it was decided.
+    pub served: Served,
 }
 
 /// A target's value for one row.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::error::LoadError;
 use super::input::{Input, Lines};
 use super::metarank;
-use super::{Observation, Rows, View};
+use super::{Observation, Rows, Served, View};
 use crate::clean::{Cleaning, propensity_weight};
 use crate::join::{self, OfDecision, Outcome, Outcomes, Rules};
 
@@ -331,6 +331,13 @@ impl LogRows<'_> {
             context: std::mem::take(&mut decision.context),
             profile: profile.or_else(|| self.profiles.of(decision.shopper.as_deref())),
             group: 0,
+            served: Served {
+                decision: symbol(&decision.id),
+                shopper: decision.shopper.as_deref().filter(|shopper| !shopper.is_empty()).map(symbol),
+                arm: (!self.log.metarank).then_some(decision.arm),
+                chooser: decision.source,
+                bundle: decision.bundle.as_str().into(),
+            },
         };
         let mut shown = Vec::new();
         for slot in &mut decision.slots {
