@@ -15,7 +15,7 @@ tampered[tampered.length >> 1] ^= 1;
 
 export const integrity = `sha256-${createHash("sha256").update(bytes).digest("base64")}`;
 
-/** Starts the server, with more `pages` (path → type, body, headers). `requests` counts by path. */
+/** Starts the server, with more `pages` (path → type, body, headers; or a function of request and response). `requests` counts by path. */
 export async function serve(pages = {}) {
   const requests = new Map();
   const answers = {
@@ -31,7 +31,8 @@ export async function serve(pages = {}) {
     const { pathname } = new URL(request.url, "http://page");
     requests.set(pathname, (requests.get(pathname) ?? 0) + 1);
     const file = join(PACKAGE, pathname.replace(/^\/attune\//, ""));
-    if (answers[pathname]) {
+    if (typeof answers[pathname] === "function") answers[pathname](request, response);
+    else if (answers[pathname]) {
       const [type, body, headers] = answers[pathname];
       response.writeHead(200, { "content-type": type, ...headers }).end(body);
     } else if (/^\/attune\/[\w.]+$/.test(pathname) && existsSync(file)) {

@@ -15,16 +15,17 @@ test("the JavaScript is at most 12 KB gzip", () => {
   assert.ok(sizes[0] > 1000 && sizes[0] + sizes[1] <= 12_000, `${sizes} bytes`);
 });
 
-test("the slots' script is at most 6 KB gzip, what is written into the page 1.5 KB", () => {
-  const [slots, early] = ["attune.slots.js", "attune.early.js"].map((file) => gzipSync(readFileSync(join(PACKAGE, file)), { level: 9 }).length);
+test("the slots' script is at most 6 KB gzip, what sends 3 KB, what is written into the page 1.5 KB", () => {
+  const [slots, early, log] = ["attune.slots.js", "attune.early.js", "attune.log.js"].map((file) => gzipSync(readFileSync(join(PACKAGE, file)), { level: 9 }).length);
   assert.ok(slots > 1000 && slots <= 6000, `${slots} bytes`);
   assert.ok(early > 300 && early <= 1500, `${early} bytes`);
+  assert.ok(log > 300 && log <= 3000, `${log} bytes`);
 });
 
 test("the package holds what its manifest names", () => {
   const manifest = JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8"));
   assert.match(manifest.version, /^\d+\.\d+\.\d+$/);
-  for (const file of ["attune.js", "attune.slots.js", "attune.early.js", "attune.worker.js", "attune.d.ts", "attune.slots.d.ts", "attune_bg.wasm", "README.md"]) {
+  for (const file of ["attune.js", "attune.slots.js", "attune.log.js", "attune.early.js", "attune.worker.js", "attune.d.ts", "attune.slots.d.ts", "attune_bg.wasm", "README.md"]) {
     assert.ok(readFileSync(join(PACKAGE, file)).length > 0, file);
   }
 });
@@ -38,7 +39,7 @@ attune.track([{ event: "add_to_cart", ecommerce: {} }, { name: "purchase", param
 const decision: Decision = await attune.rank({ slots: [{ id: "home", show: 3, candidates: [{ id: "a" }] }], explain: true, diversity: { field: "brand", max: 2 } });
 const ids: string[] = decision.slots[0]!.items.map((item) => item.id);
 const code: string | undefined = decision.fallback?.code ?? open({ bundle: new Uint8Array(3) }).failure?.code;
-const slots: Slots = attach({ bundle: "/demo.attune", consent: { profile: true }, explore: { temperature: 0.1 } });
+const slots: Slots = attach({ bundle: "/demo.attune", log: "/v1/log", consent: { profile: true, send: true }, explore: { temperature: 0.1 } });
 const late: boolean | undefined = slots.slots.get("home")?.late;
 export { ids, code, late };
 `;

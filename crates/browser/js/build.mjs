@@ -51,16 +51,21 @@ const instances = {
 };
 const minified = { ...quiet, write: true, minify: true };
 await build({ ...minified, entryPoints: [join(here, "src/attune.ts")], outfile: join(out, "attune.js"), plugins: [instances] });
-// The slots are a script of their own; the rest is loaded when the shopper has agreed.
-const rest = { name: "rest", setup: (plugin) => plugin.onResolve({ filter: /^\.\.\/attune$/ }, () => ({ path: "./attune.js", external: true })) };
+// The slots are a script of their own; the others are loaded when they are needed.
+const OTHERS = { "../attune": "./attune.js", "./log": "./attune.log.js" };
+const rest = {
+  name: "rest",
+  setup: (plugin) => plugin.onResolve({ filter: /^\.\.?\/(attune|log)$/ }, ({ path, kind }) => (kind === "dynamic-import" ? { path: OTHERS[path], external: true } : null)),
+};
 await build({ ...minified, entryPoints: [join(here, "src/slots/script.ts")], outfile: join(out, "attune.slots.js"), plugins: [rest] });
+await build({ ...minified, entryPoints: [join(here, "src/slots/log.ts")], outfile: join(out, "attune.log.js") });
 await build({ ...minified, format: "iife", entryPoints: [join(here, "src/slots/early.ts")], outfile: join(out, "attune.early.js") });
 await build({ ...minified, bundle: false, entryPoints: [join(here, "src/worker.ts")], outfile: join(out, "attune.worker.js") });
 
 // Types: checked whole, then the two public files as one.
 const tsc = join(root, "node_modules/.bin/tsc");
 const types = mkdtempSync(join(tmpdir(), "attune-types-"));
-execFileSync(tsc, ["-p", here, "--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--outDir", types], { stdio: ["ignore", 2, 2] });
+execFileSync(tsc, ["-p", here, "--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--stripInternal", "--outDir", types], { stdio: ["ignore", 2, 2] });
 const inner = /^(import|export) .* from .*;\n/gm;
 const declared = (...files) => files.map((file) => readFileSync(join(types, file), "utf8").replace(inner, "")).join("\n");
 writeFileSync(join(out, "attune.d.ts"), declared("types.d.ts", "attune.d.ts"));
@@ -77,5 +82,5 @@ const version = /\[workspace\.package\]\s+version = "([^"]+)"/.exec(readFileSync
 const manifest = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
 writeFileSync(join(out, "package.json"), `${JSON.stringify({ ...manifest, version }, null, 2)}\n`);
 
-const scripts = ["attune.js", "attune.worker.js", "attune.slots.js", "attune.early.js"].map((file) => gzipSync(readFileSync(join(out, file)), { level: 9 }).length);
+const scripts = ["attune.js", "attune.worker.js", "attune.slots.js", "attune.log.js", "attune.early.js"].map((file) => gzipSync(readFileSync(join(out, file)), { level: 9 }).length);
 console.error(`  JavaScript ${scripts.join(" + ")} bytes gzip`);

@@ -1,6 +1,5 @@
 import { clearCache } from "./assets";
 import { Local } from "./local";
-export { pageDecision } from "./page";
 export { serve } from "./remote";
 import { Remote } from "./remote";
 import { coded } from "./failure";

@@ -4,6 +4,7 @@ import { cachedAddresses, clearCache } from "./assets";
 import { coded, failure } from "./failure";
 import { Host } from "./host";
 import { pageDecision } from "./page";
+import { random, seed } from "./random";
 import { Store } from "./store";
 import type { Attune, Decision, Exported, Failure, Options, Predicted, Profile, RankRequest, Tracked, TrackedEvent } from "./types";
 
@@ -12,8 +13,6 @@ const RECENT = 16;
 /** Events that may wait for a module. */
 const WAITING = 1000;
 
-const random = (): string => crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("");
-const seed = (): string => crypto.getRandomValues(new BigUint64Array(1))[0]!.toString();
 const userAgent = (): string | undefined => (typeof navigator === "object" ? navigator.userAgent : undefined);
 
 /** Gives wire events their time; others have their own ways to say it. */
@@ -71,15 +70,24 @@ export class Local implements Attune {
     }
   }
 
-  async rank(request: RankRequest | string): Promise<Decision> {
+  rank(request: RankRequest | string): Promise<Decision> {
+    return this.answer(request);
+  }
+
+  keepPage(request: RankRequest, why: Failure): Promise<Decision> {
+    return this.answer(request, why);
+  }
+
+  /** With `instead` the page keeps its own order, and that is why. */
+  private async answer(request: RankRequest | string, instead?: Failure): Promise<Decision> {
     let filled = request as Partial<RankRequest>;
     try {
       if (typeof request !== "string") filled = this.fill(request);
       await this.settled();
       const text = typeof request === "string" ? request : this.withProfile(filled);
-      const { failure: why } = this.host;
+      const why = instead ?? this.host.failure;
       const answer = this.host.call((wasm, engine) =>
-        engine ? engine.decide(text) : wasm.decideWithout(why?.code ?? "no_bundle", why?.message ?? "", text),
+        engine && !instead ? engine.decide(text) : wasm.decideWithout(why?.code ?? "no_bundle", why?.message ?? "", text),
       );
       if (answer === undefined) return pageDecision(filled, why ?? { code: "no_wasm", message: "the module is not there" });
       const decision = JSON.parse(answer) as Decision;

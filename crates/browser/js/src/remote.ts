@@ -3,9 +3,10 @@
 import { coded, failure } from "./failure";
 import { Local, clock, refused, stamped } from "./local";
 import { pageDecision } from "./page";
+import { eraseAside } from "./store";
 import type { Attune, Decision, Exported, Failure, Options, Predicted, Profile, RankRequest, Tracked, TrackedEvent } from "./types";
 
-type Method = "ready" | "track" | "rank" | "predict" | "logLine" | "profile" | "export" | "forget" | "card" | "close" | "flush";
+type Method = "ready" | "track" | "rank" | "keepPage" | "predict" | "logLine" | "profile" | "export" | "forget" | "card" | "close" | "flush";
 interface Call {
   call: number;
   method: Method | "open";
@@ -69,12 +70,20 @@ export class Remote implements Attune {
     }
   }
 
+  async keepPage(request: RankRequest, why: Failure): Promise<Decision> {
+    return this.call<Decision>("keepPage", this.plain(request), why).catch(() => pageDecision(request, why));
+  }
+
   predict = async (request: RankRequest): Promise<Predicted> => this.call("predict", this.plain(request));
   logLine = (decision: Decision | string, options?: { fields?: boolean }): Promise<Record<string, unknown> | null> =>
     this.call("logLine", decision, options);
   profile = (): Promise<Profile | null> => this.call("profile");
   export = (): Promise<Exported> => this.call("export");
-  forget = (): Promise<void> => this.call("forget");
+  async forget(): Promise<void> {
+    await this.call("forget");
+    // Which the worker cannot reach.
+    eraseAside();
+  }
   card = (): Promise<Record<string, unknown> | null> => this.call("card");
 
   async close(): Promise<void> {

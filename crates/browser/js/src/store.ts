@@ -4,6 +4,9 @@ const NAME = "attune";
 const STORE = "texts";
 /** What the slots of a page keep in `localStorage`, to be read before the first paint. */
 export const PAGE = "attune.page";
+/** What waits to be sent to the shop, and which decisions were logged or still may be. */
+export const LOG = "attune.log";
+export const LOGGED = "attune.logged";
 
 const settled = <T>(request: IDBRequest<T>): Promise<T> =>
   new Promise((resolve, reject) => {
@@ -19,6 +22,11 @@ function aside<T>(work: (room: Storage) => T): T | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Erases what lies in `localStorage`. */
+export function eraseAside(): void {
+  for (const key of [NAME, PAGE, LOG, LOGGED]) aside((room) => room.removeItem(key));
 }
 
 export class Store {
@@ -119,7 +127,7 @@ export class Store {
     this.texts.clear();
     await this.last;
     this.drop();
-    for (const key of [NAME, PAGE]) aside((room) => room.removeItem(key));
+    eraseAside();
     if (typeof indexedDB === "object") await settled(indexedDB.deleteDatabase(NAME)).catch((error) => this.failed(error));
   }
 

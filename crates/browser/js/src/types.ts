@@ -218,6 +218,8 @@ export interface Attune {
   track(events: TrackedEvent | TrackedEvent[]): Promise<Tracked>;
   /** Orders candidates. Never rejects: `fallback` says what went wrong. A request as JSON text goes in as it is. */
   rank(request: RankRequest | string): Promise<Decision>;
+  /** The page's own order as a decision, which says why and can be logged as others can. Never rejects. */
+  keepPage(request: RankRequest, why: Failure): Promise<Decision>;
   /** Predicts without ordering. Rejects with an `Error` that has a `code`. */
   predict(request: RankRequest): Promise<Predicted>;
   /** The decision's line for the log; null when it was not made here lately. */

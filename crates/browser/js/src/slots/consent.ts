@@ -27,17 +27,17 @@ export class Consent {
   private shopify: Said | null = null;
   private mode: Said | null = null;
   private told = "";
-  /** The shopper was asked, and said no: what is kept must go. A default is nobody's word yet. */
-  private refused = false;
+  /** To what the shopper was asked, and said no: what is kept must go. A default is nobody's word yet. */
+  private readonly refused: Agreed = { profile: false, send: false };
   private readonly ends: (() => void)[] = [];
 
-  /** `changed` hears every new answer, the first one included; `refused` when a shopper who was asked said no. */
-  constructor(private readonly changed: (agreed: Agreed, refused: boolean) => void) {
+  /** `changed` hears every new answer, the first one included, and what a shopper who was asked said no to. */
+  constructor(private readonly changed: (agreed: Agreed, refused: Agreed) => void) {
     const around = globalThis as Surroundings;
     this.listenToLayer((around.dataLayer ??= []));
     const collected = ({ detail }: Event & { detail?: { preferencesAllowed?: boolean; analyticsAllowed?: boolean } }) => {
       this.shopify = { profile: detail?.preferencesAllowed === true, send: detail?.analyticsAllowed === true };
-      this.refused = !this.shopify.profile;
+      this.asked(this.shopify);
       this.tell();
     };
     document.addEventListener("visitorConsentCollected", collected);
@@ -54,7 +54,7 @@ export class Consent {
   /** The page's own word. What it leaves out stays as it was. */
   say(said: Said): void {
     this.page = { ...this.page, ...said };
-    if (said.profile !== undefined) this.refused = !said.profile;
+    this.asked(said);
     this.tell();
   }
 
@@ -76,7 +76,12 @@ export class Consent {
     const news = JSON.stringify([agreed, source, refused]);
     if (news === this.told) return;
     this.told = news;
-    this.changed(agreed, refused && !agreed.profile);
+    this.changed(agreed, { profile: refused.profile && !agreed.profile, send: refused.send && !agreed.send });
+  }
+
+  private asked({ profile, send }: Said): void {
+    if (profile !== undefined) this.refused.profile = !profile;
+    if (send !== undefined) this.refused.send = !send;
   }
 
   close(): void {
@@ -91,7 +96,7 @@ export class Consent {
       const { personalization_storage: profile, analytics_storage: send } = said ?? {};
       const granted = { ...(profile ? { profile: profile === "granted" } : {}), ...(send ? { send: send === "granted" } : {}) } as Said;
       this.mode = { ...this.mode, ...granted };
-      if (kind === "update" && granted.profile !== undefined) this.refused = !granted.profile;
+      if (kind === "update") this.asked(granted);
     };
     for (const entry of layer) hear(entry);
     const { push } = layer;

@@ -1,8 +1,8 @@
 // What the slots keep on the device, with consent only: each slot's last order, and which decision a clicked item came of.
 
-import { PAGE } from "../store";
+import { LOG, LOGGED, PAGE } from "../store";
 
-/** A slot's order and the decision it came of. */
+/** A slot's order, of the candidates that may be shown, and the decision it came of. */
 export interface Order {
   ids: string[];
   decision: string;
@@ -43,8 +43,36 @@ export function keep(orders: Record<string, Order>, clicks: Record<string, Click
     const rest = Object.entries(old).filter(([key]) => !(key in fresh));
     return Object.fromEntries([...rest, ...Object.entries(fresh)].slice(-MOST));
   };
+  write(newest(before.orders, orders), newest(before.clicks, clicks));
+}
+
+/** Drops slots' orders: the next page begins with its own. */
+export function drop(ids: readonly string[]): void {
+  const { orders, clicks } = recall();
+  if (ids.some((id) => id in orders)) write(Object.fromEntries(Object.entries(orders).filter(([id]) => !ids.includes(id))), clicks);
+}
+
+/** What waits to be sent, read without the script that sends it. */
+export function unsent(): unknown[] {
   try {
-    localStorage.setItem(PAGE, JSON.stringify({ orders: newest(before.orders, orders), clicks: newest(before.clicks, clicks) }));
+    return [LOG, LOGGED].flatMap((key) => JSON.parse(localStorage.getItem(key) ?? "[]"));
+  } catch {
+    return [];
+  }
+}
+
+/** Drops what waits to be sent. */
+export function unsend(): void {
+  try {
+    for (const key of [LOG, LOGGED]) localStorage.removeItem(key);
+  } catch {
+    // Denied: there is nothing.
+  }
+}
+
+function write(orders: Record<string, Order>, clicks: Record<string, Click>): void {
+  try {
+    localStorage.setItem(PAGE, JSON.stringify({ orders, clicks }));
   } catch {
     // Denied or full: the next page has its own order.
   }

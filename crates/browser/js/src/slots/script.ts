@@ -9,7 +9,7 @@ export type { Slots, SlotsOptions, Standing } from "./slots";
 
 /** Finds the page's slots and looks after them. Nothing is loaded, stored or sent before the shopper has agreed. */
 export function attach(options: SlotsOptions): Slots {
-  return new Slots(options, () => import("../attune"));
+  return new Slots(options, { attune: () => import("../attune"), log: () => import("./log") });
 }
 
 declare global {
@@ -21,13 +21,16 @@ declare global {
 
 const script = [...document.querySelectorAll<HTMLScriptElement>("script[data-attune-bundle]")].find(({ src }) => src === import.meta.url);
 if (script) {
-  const { attuneBundle: bundle = "", attuneIntegrity: integrity, attuneWasm: wasm, attuneConsent: consent, attuneWorker: worker } = script.dataset;
+  const { attuneBundle: bundle = "", attuneIntegrity: integrity, attuneWasm: wasm, attuneConsent = "", attuneWorker: worker, attuneLog: log } = script.dataset;
+  const granted = attuneConsent.split(" ");
+  const consent = { ...(/granted|profile/.test(attuneConsent) && { profile: true }), ...(granted.includes("send") && { send: true }) };
   window.attune = attach({
     bundle,
     ...(integrity && { integrity }),
     ...(wasm && { wasm }),
     ...(worker !== undefined && { worker: true }),
-    ...(consent === "granted" && { consent: { profile: true } }),
+    ...(log && { log }),
+    ...(attuneConsent && { consent }),
   });
   window.dispatchEvent(new Event("attune:ready"));
 }

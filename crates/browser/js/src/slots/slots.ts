@@ -1,14 +1,19 @@
 // Slots by attributes: found, ordered, watched; from consent to forgetting.
 
+import { random } from "../random";
 import type { Attune, Decision, FieldValue, Fields, Options, RankRequest, ShopperEvent, Tracked } from "../types";
 import { arrange, release } from "./arrange";
 import { type Agreed, Consent, type Source } from "./consent";
+import type { Log, Outcome } from "./log";
 import { type Place, cards, fields, places, slot } from "./markup";
-import { keep, recall } from "./memory";
+import { drop, keep, recall, unsend, unsent } from "./memory";
 import { Watch } from "./watch";
 
-/** The rest of the package, which is loaded when the shopper has agreed. */
-type Package = typeof import("../attune");
+/** Scripts that are loaded when the shopper has agreed. @internal */
+interface Parts {
+  attune(): Promise<typeof import("../attune")>;
+  log(): Promise<typeof import("./log")>;
+}
 
 /** What {@link attach} takes: how to load Attune, and what every ranking of the page has in common. */
 export interface SlotsOptions extends Omit<Options, "consent">, Pick<RankRequest, "context" | "objective" | "explore" | "diversity" | "holdout" | "explain"> {
@@ -16,6 +21,8 @@ export interface SlotsOptions extends Omit<Options, "consent">, Pick<RankRequest
   root?: ParentNode & Node;
   /** What the shopper agreed to, where the page knows already. */
   consent?: Partial<Agreed>;
+  /** Address of the shop's server that takes what was shown and what came of it, once the shopper agreed to `send`. */
+  log?: string;
 }
 
 /** What stands in a slot: `model` this page's ranking, `last` an earlier page's, `page` the page's own order. */
@@ -24,21 +31,24 @@ export interface Standing {
   source: "model" | "last" | "page";
   /** Ids as they stand, or as the page should put them where it does so itself. */
   order: string[];
-  /** The decision this order came of; impressions and clicks carry it. */
+  /** What impressions and clicks carry: the slot's part of the decision this order came of, and the id it is logged under. */
   decision: string;
   /** There was a better order, but the slot had been seen. */
   late: boolean;
-  /** The ranking behind it, when it was made on this page. */
+  /** The last ranking made on this page, which may not be the one that stands. */
   ranking: Decision | null;
 }
 
 /** Options of one request. */
 const SHARED = ["context", "objective", "explore", "diversity", "holdout", "explain"] as const;
 
+const COLD = { code: "cold", message: "nothing is known of the shopper yet" };
+
 export class Slots {
   /** Settles when the slots that are in the page now have been decided. */
   ready: Promise<void> = Promise.resolve();
   private attune: Attune | null = null;
+  private log: Log | null = null;
   private readonly root: ParentNode & Node;
   private readonly found = new Map<string, Place>();
   private readonly own = new Map<string, string[]>();
@@ -48,13 +58,14 @@ export class Slots {
   private readonly watch: Watch;
   private readonly changes: MutationObserver;
 
+  /** @internal */
   constructor(
     private readonly options: SlotsOptions,
-    private readonly load: () => Promise<Package>,
+    private readonly parts: Parts,
   ) {
     this.root = options.root ?? document;
     this.watch = new Watch((place, cards) => this.viewed(place, cards));
-    this.consent = new Consent(({ profile }, refused) => void this.next(() => (profile ? this.start() : this.end(refused))));
+    this.consent = new Consent(({ profile }, refused) => void this.next(() => (profile ? this.start(refused) : this.end(refused))));
     // Runs before the next paint: what a single-page shop has just put in can still be ordered unseen.
     this.changes = new MutationObserver(() => this.scan());
     this.changes.observe(this.root, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-attune-slot", "data-attune-id"] });
@@ -88,6 +99,7 @@ export class Slots {
     const [decision] = known;
     const joined = known.length === 1 && decision ? { decision, ...event } : event;
     await this.ready;
+    this.log?.traded({ at: Date.now(), ...event }, clicks);
     return this.attune?.track(joined) ?? null;
   }
 
@@ -99,14 +111,15 @@ export class Slots {
   /** Erases everything kept on the device. */
   async forget(): Promise<void> {
     await this.ready;
-    await (this.attune ? this.attune.forget() : (await this.load()).forget());
+    this.log?.erase();
+    await (this.attune ? this.attune.forget() : (await this.parts.attune()).forget());
   }
 
   /** Everything kept on the device. */
   async export(): Promise<Record<string, unknown> | null> {
     await this.ready;
     const kept = await this.attune?.export();
-    return kept ? { ...kept, page: recall() } : null;
+    return kept ? { ...kept, page: recall(), unsent: unsent() } : null;
   }
 
   /** Lets go of the page, which stays as it is. */
@@ -117,6 +130,7 @@ export class Slots {
     document.removeEventListener("click", this.clicked, true);
     document.removeEventListener("auxclick", this.clicked, true);
     await this.ready;
+    this.log?.close();
     await this.attune?.close();
   }
 
@@ -126,19 +140,40 @@ export class Slots {
     return this.ready;
   }
 
-  private async start(): Promise<void> {
-    if (this.attune) return;
-    const { open } = await this.load();
-    if (!this.consent.agreed.profile) return;
-    this.attune = open({ ...this.options, consent: { profile: true } });
-    await this.decide([...this.found.values()]);
+  private async start(refused: Agreed): Promise<void> {
+    const first = !this.attune;
+    if (first) {
+      const { open } = await this.parts.attune();
+      if (!this.consent.agreed.profile) return;
+      this.attune = open({ ...this.options, consent: { profile: true } });
+    }
+    await this.tell(refused.send);
+    if (first) await this.decide([...this.found.values()]);
   }
 
-  private async end(refused: boolean): Promise<void> {
+  private async end(refused: Agreed): Promise<void> {
     const { attune } = this;
     this.attune = null;
-    if (refused) await (attune ? attune.forget() : (await this.load()).forget());
+    await this.tell(refused.profile || refused.send);
+    if (refused.profile) await (attune ? attune.forget() : (await this.parts.attune()).forget());
     await attune?.close();
+  }
+
+  /** Begins or ends to tell the shop, as is agreed now. */
+  private async tell(erase: boolean): Promise<void> {
+    const { log: address } = this.options;
+    if (this.attune && this.consent.agreed.send && address) {
+      if (this.log) return;
+      const { Log } = await this.parts.log();
+      if (!this.attune || !this.consent.agreed.send) return;
+      this.log = new Log(address);
+      for (const ranking of new Set([...this.standing.values()].flatMap(({ ranking }) => ranking ?? []))) await this.record(ranking);
+      return;
+    }
+    if (erase) this.log?.erase();
+    this.log?.close();
+    this.log = null;
+    if (erase) unsend();
   }
 
   /** Looks at what the page has now. Our own moves change no slot's set of cards. */
@@ -184,54 +219,83 @@ export class Slots {
   private first(place: Place, last: { ids: string[]; decision: string } | undefined): void {
     const own = this.own.get(place.id) ?? [];
     const known = last?.ids.filter((id) => own.includes(id)) ?? [];
-    if (!last || !known.length) return this.stands(place, "page", own, "", false, null);
+    if (!last || !known.length) return this.stands(place, { source: "page", order: own, decision: "", late: false, ranking: null });
     const order = [...known, ...own.filter((id) => !known.includes(id))];
     // The early script was here, or the page has painted without it and must stand still.
     const there = [...cards(place.element).keys()].every((id, n) => id === order[n]);
     if (there || !this.watch.wasSeen(place)) {
       arrange(place, order);
-      this.stands(place, "last", order, last.decision, false, null);
-    } else this.stands(place, "page", own, "", true, null);
+      this.stands(place, { source: "last", order, decision: last.decision, late: false, ranking: null });
+    } else this.stands(place, { source: "page", order: own, decision: "", late: true, ranking: null });
   }
 
   private async decide(asked: Place[]): Promise<void> {
     const { attune } = this;
     const all = asked.filter(({ id, element }) => this.found.get(id)?.element === element);
     if (!attune || !all.length) return;
-    const { pageDecision } = await this.load();
     const request: RankRequest = {
-      id: crypto.randomUUID?.() ?? String(Math.random()).slice(2),
+      id: random(),
       ...Object.fromEntries(SHARED.flatMap((name) => (this.options[name] === undefined ? [] : [[name, this.options[name]]]))),
       context: { ...surroundings(), ...this.options.context },
       slots: all.map((place) => slot(place, this.own.get(place.id) ?? [])),
     };
     const known = (await attune.profile()) !== null;
-    const cold = { code: "cold", message: "nothing is known of the shopper yet" };
-    const decision = known ? await attune.rank(request) : pageDecision(request, cold);
+    const decision = known ? await attune.rank(request) : await attune.keepPage(request, COLD);
     const orders: Record<string, { ids: string[]; decision: string }> = {};
     for (const place of all) {
       const ids = decision.slots.find(({ id }) => id === place.id)?.items.map(({ id }) => id);
       if (!ids || this.found.get(place.id)?.element !== place.element) continue;
-      const before = this.standing.get(place.id);
-      const own = this.own.get(place.id) ?? [];
-      if (decision.source !== "model") {
-        if (before?.source !== "last") this.stands(place, "page", own, decision.id, false, decision);
-        continue;
-      }
-      const order = [...ids, ...own.filter((id) => !ids.includes(id))];
-      orders[place.id] = { ids: order, decision: decision.id };
-      const same = before?.order.every((id, n) => id === order[n]);
-      if (same || !this.watch.wasSeen(place)) {
-        arrange(place, order);
-        this.stands(place, "model", order, decision.id, false, decision);
-      } else if (before?.source === "last") this.stands(place, "last", before.order, before.decision, true, decision);
-      else this.stands(place, "page", own, `${decision.id}-page`, true, decision);
+      if (decision.source === "model") orders[place.id] = { ids, decision: part(decision, place.id) };
+      this.apply(place, decision, ids);
     }
+    if (decision.arm === "holdout") drop(all.map(({ id }) => id));
     if (Object.keys(orders).length) keep(orders);
+    await this.record(decision);
   }
 
-  private stands(place: Place, source: Standing["source"], order: string[], decision: string, late: boolean, ranking: Decision | null): void {
-    const standing: Standing = { slot: place.id, source, order, decision, late, ranking };
+  /** Puts a decision in place where nothing was seen yet; else what stands there stays, under the decision it came of. */
+  private apply(place: Place, ranking: Decision, ids: string[]): void {
+    const own = this.own.get(place.id) ?? [];
+    const before = this.standing.get(place.id);
+    const ranked = ranking.source === "model";
+    const order = ranked ? [...ids, ...own.filter((id) => !ids.includes(id))] : own;
+    const now = this.stood(place);
+    // Nothing better is known of a shopper for whom there is no ranking; the hold-out sees the page as it is.
+    const wanted = ranked || ranking.arm === "holdout" || !before || before.source === "page";
+    if (wanted && !this.watch.wasSeen(place)) {
+      if (ranked || before?.source !== "page") arrange(place, order);
+      const source = ranked ? "model" : "page";
+      return this.stands(place, { source, order, decision: part(ranking, place.id, source), late: false, ranking });
+    }
+    const late = ranked && order.some((id, n) => id !== now[n]);
+    const same = before?.decision && (before.source !== "page" || (now.length === before.order.length && now.every((id, n) => id === before.order[n])));
+    if (before && same) return this.stands(place, { ...before, order: now, late, ranking });
+    this.stands(place, { source: "page", order: now, decision: part(ranking, place.id, "page"), late, ranking });
+  }
+
+  /** Ids as they stand in a slot now. */
+  private stood(place: Place): string[] {
+    const nodes = [...cards(place.element).keys()];
+    const before = this.standing.get(place.id);
+    if (place.mode === "move" || !before || before.source === "page") return nodes;
+    return [...before.order.filter((id) => nodes.includes(id)), ...nodes.filter((id) => !before.order.includes(id))];
+  }
+
+  /** Hands the log what it may have to tell: every slot as it was decided, and as the page kept it. */
+  private async record(decision: Decision): Promise<void> {
+    const { attune, log } = this;
+    const line = log && (await attune?.logLine(decision, { fields: true }));
+    if (!line) return;
+    for (const { id } of decision.slots) {
+      const standing = this.standing.get(id);
+      const place = this.found.get(id);
+      if (decision.source === "model") log.decided(line, part(decision, id), id);
+      if (place && standing?.source === "page" && standing.ranking === decision) log.decided(line, standing.decision, id, slot(place, standing.order));
+    }
+  }
+
+  private stands(place: Place, now: Omit<Standing, "slot">): void {
+    const standing: Standing = { slot: place.id, ...now };
     this.standing.set(place.id, standing);
     place.element.dispatchEvent(new CustomEvent("attune:decided", { bubbles: true, detail: standing }));
   }
@@ -246,9 +310,18 @@ export class Slots {
       return [{ id, fields: fields(card) }];
     });
     if (items.length) void this.attune?.track({ type: "impression", items, slot: place.id, ...(decision && { decision }) });
+    for (const { id } of items) this.came(place, id, "impression");
+  }
+
+  /** Tells what came of a card. A slot that stands undecided cannot move any more: its decision is on its way. */
+  private came({ id: slot }: Place, item: string, kind: Outcome["kind"]): void {
+    const told = this.standing.get(slot)?.decision;
+    const at = Date.now();
+    if (this.attune && this.consent.agreed.send) void this.next(async () => this.log?.came({ decision: told || (this.standing.get(slot)?.decision ?? ""), slot, item, kind, at }));
   }
 
   private readonly clicked = (event: Event): void => {
+    if (event.type === "auxclick" && (event as MouseEvent).button !== 1) return;
     const target = event.target instanceof Element ? event.target : null;
     const card = target?.closest<HTMLElement>("[data-attune-id]");
     const place = card && this.found.get(card.closest<HTMLElement>("[data-attune-slot]")?.dataset.attuneSlot ?? "");
@@ -259,7 +332,15 @@ export class Slots {
     const type = (named ?? "click") as ShopperEvent["type"];
     void this.attune.track({ type, items: [{ id, fields: fields(card) }], slot: place.id, ...(decision && { decision }) });
     if (decision) keep({}, { [id]: { decision, slot: place.id, at: Date.now() } });
+    // What is clicked was seen, however quickly.
+    this.came(place, id, "impression");
+    this.came(place, id, type === "purchase" ? "conversion" : type === "return" ? "return" : "click");
   };
+}
+
+/** One slot of a decision is a decision of its own to whatever comes of it; so is the page's own order that stood instead. */
+function part({ id }: Decision, slot: string, source = "model"): string {
+  return `${id}.${slot}${source === "page" ? ".page" : ""}`;
 }
 
 /** What the page says of itself. */
