@@ -12,6 +12,7 @@ mod output;
 mod places;
 mod progress;
 mod rank;
+mod report;
 mod simulate;
 mod survey;
 mod train;
@@ -26,6 +27,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 #[command(after_help = "Examples:
   attune simulate --rows 200000 --seed 1 --out shop
   attune train --data shop --out shop.attune
+  attune report --log next --bundle shop.attune
   attune data fetch obd
   attune data check --data obd/random/all --mapping obd
   attune train --data obd/random/all --mapping obd --out obd.attune
@@ -46,6 +48,8 @@ enum Command {
     Train(train::Arguments),
     /// Measure a bundle on data.
     Evaluate(evaluate::Arguments),
+    /// Tell what a log says, as a page: predicted and observed effects, the hold-out, what moved and why.
+    Report(report::Arguments),
     /// Rank candidates: one request a line in, one answer a line out.
     Rank(rank::Arguments),
     /// Show what a bundle is, and check it.
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
         Command::Simulate(arguments) => (arguments.json, simulate::run(&arguments)),
         Command::Train(arguments) => (arguments.json, train::run(&arguments)),
         Command::Evaluate(arguments) => (arguments.json, evaluate::run(&arguments)),
+        Command::Report(arguments) => (arguments.json, report::run(&arguments)),
         Command::Rank(arguments) => (false, rank::run(&arguments)),
         Command::Inspect(arguments) => (arguments.json, inspect::run(&arguments)),
         Command::Completions { shell } => {

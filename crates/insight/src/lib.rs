@@ -26,4 +26,4 @@ pub use interval::Interval;
 pub use movers::{Mover, Movers, Part};
 pub use report::{Clusters, Head, Line, Marks, Report, Table};
 pub use survey::{Key, Limits, Plan, Survey};
-pub use tally::{Row, Tally};
+pub use tally::{Row, Seen, Tally};

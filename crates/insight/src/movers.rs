@@ -36,6 +36,8 @@ pub struct Mover {
     pub hits: [u64; 2],
     /// Observed share.
     pub observed: [f64; 2],
+    /// 90 % intervals of that; `None` with too few shoppers.
+    pub intervals: [Option<Interval>; 2],
     /// Mean prediction.
     pub predicted: [f64; 2],
     /// Second less first.
@@ -128,6 +130,7 @@ pub(crate) fn change(key: &str, label: &str, head: &str, halves: &[Half; 2]) -> 
         rows: [a.n as u64, b.n as u64],
         hits: [a.hits as u64, b.hits as u64],
         observed: [a.value, b.value],
+        intervals: [a.of_rate(), b.of_rate()],
         predicted,
         change,
         interval: Interval::around(change, wide),
