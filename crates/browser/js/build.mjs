@@ -52,13 +52,14 @@ const instances = {
 const minified = { ...quiet, write: true, minify: true };
 await build({ ...minified, entryPoints: [join(here, "src/attune.ts")], outfile: join(out, "attune.js"), plugins: [instances] });
 // The slots are a script of their own; the others are loaded when they are needed.
-const OTHERS = { "../attune": "./attune.js", "./log": "./attune.log.js" };
+const OTHERS = { "../attune": "./attune.js", "./log": "./attune.log.js", "../debug/debug": "./attune.debug.js" };
 const rest = {
   name: "rest",
-  setup: (plugin) => plugin.onResolve({ filter: /^\.\.?\/(attune|log)$/ }, ({ path, kind }) => (kind === "dynamic-import" ? { path: OTHERS[path], external: true } : null)),
+  setup: (plugin) => plugin.onResolve({ filter: /^\.\.?\/(attune|log|debug\/debug)$/ }, ({ path, kind }) => (kind === "dynamic-import" ? { path: OTHERS[path], external: true } : null)),
 };
 await build({ ...minified, entryPoints: [join(here, "src/slots/script.ts")], outfile: join(out, "attune.slots.js"), plugins: [rest] });
 await build({ ...minified, entryPoints: [join(here, "src/slots/log.ts")], outfile: join(out, "attune.log.js") });
+await build({ ...minified, entryPoints: [join(here, "src/debug/debug.ts")], outfile: join(out, "attune.debug.js") });
 await build({ ...minified, format: "iife", entryPoints: [join(here, "src/slots/early.ts")], outfile: join(out, "attune.early.js") });
 await build({ ...minified, bundle: false, entryPoints: [join(here, "src/worker.ts")], outfile: join(out, "attune.worker.js") });
 
@@ -71,6 +72,7 @@ const declared = (...files) => files.map((file) => readFileSync(join(types, file
 writeFileSync(join(out, "attune.d.ts"), declared("types.d.ts", "attune.d.ts"));
 const used = `import type { Attune, Decision, Options, RankRequest, ShopperEvent, Tracked } from "./attune.js";\n`;
 writeFileSync(join(out, "attune.slots.d.ts"), used + declared("slots/consent.d.ts", "slots/slots.d.ts", "slots/script.d.ts").replaceAll("../attune", "./attune.js"));
+writeFileSync(join(out, "attune.debug.d.ts"), `import type { Slots } from "./attune.slots.js";\n${declared("debug/debug.d.ts")}`);
 rmSync(types, { recursive: true });
 
 copyFileSync(join(bindgen, "attune_browser_bg.wasm"), join(out, "attune_bg.wasm"));
@@ -82,5 +84,5 @@ const version = /\[workspace\.package\]\s+version = "([^"]+)"/.exec(readFileSync
 const manifest = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
 writeFileSync(join(out, "package.json"), `${JSON.stringify({ ...manifest, version }, null, 2)}\n`);
 
-const scripts = ["attune.js", "attune.worker.js", "attune.slots.js", "attune.log.js", "attune.early.js"].map((file) => gzipSync(readFileSync(join(out, file)), { level: 9 }).length);
+const scripts = ["attune.js", "attune.worker.js", "attune.slots.js", "attune.log.js", "attune.early.js", "attune.debug.js"].map((file) => gzipSync(readFileSync(join(out, file)), { level: 9 }).length);
 console.error(`  JavaScript ${scripts.join(" + ")} bytes gzip`);

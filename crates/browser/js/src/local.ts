@@ -104,6 +104,13 @@ export class Local implements Attune {
     }
   }
 
+  async explain({ id }: Decision): Promise<Decision | null> {
+    await this.settled();
+    const request = this.recent.get(id);
+    const answer = request && this.host.call((_, engine) => engine?.decide(JSON.stringify({ ...JSON.parse(request), explain: true })));
+    return answer ? JSON.parse(answer) : null;
+  }
+
   async predict(request: RankRequest): Promise<Predicted> {
     const filled = this.fill(request);
     await this.settled();

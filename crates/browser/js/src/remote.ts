@@ -6,7 +6,7 @@ import { pageDecision } from "./page";
 import { eraseAside } from "./store";
 import type { Attune, Decision, Exported, Failure, Options, Predicted, Profile, RankRequest, Tracked, TrackedEvent } from "./types";
 
-type Method = "ready" | "track" | "rank" | "keepPage" | "predict" | "logLine" | "profile" | "export" | "forget" | "card" | "close" | "flush";
+type Method = "ready" | "track" | "rank" | "keepPage" | "explain" | "predict" | "logLine" | "profile" | "export" | "forget" | "card" | "close" | "flush";
 interface Call {
   call: number;
   method: Method | "open";
@@ -74,6 +74,7 @@ export class Remote implements Attune {
     return this.call<Decision>("keepPage", this.plain(request), why).catch(() => pageDecision(request, why));
   }
 
+  explain = (decision: Decision): Promise<Decision | null> => this.call("explain", decision);
   predict = async (request: RankRequest): Promise<Predicted> => this.call("predict", this.plain(request));
   logLine = (decision: Decision | string, options?: { fields?: boolean }): Promise<Record<string, unknown> | null> =>
     this.call("logLine", decision, options);

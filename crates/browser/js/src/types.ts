@@ -220,6 +220,8 @@ export interface Attune {
   rank(request: RankRequest | string): Promise<Decision>;
   /** The page's own order as a decision, which says why and can be logged as others can. Never rejects. */
   keepPage(request: RankRequest, why: Failure): Promise<Decision>;
+  /** The same decision again, with attributions; null when it was not made here lately. */
+  explain(decision: Decision): Promise<Decision | null>;
   /** Predicts without ordering. Rejects with an `Error` that has a `code`. */
   predict(request: RankRequest): Promise<Predicted>;
   /** The decision's line for the log; null when it was not made here lately. */

@@ -9,7 +9,7 @@ export type { Slots, SlotsOptions, Standing } from "./slots";
 
 /** Finds the page's slots and looks after them. Nothing is loaded, stored or sent before the shopper has agreed. */
 export function attach(options: SlotsOptions): Slots {
-  return new Slots(options, { attune: () => import("../attune"), log: () => import("./log") });
+  return new Slots(options, { attune: () => import("../attune"), log: () => import("./log"), debug: () => import("../debug/debug") });
 }
 
 declare global {
@@ -21,7 +21,7 @@ declare global {
 
 const script = [...document.querySelectorAll<HTMLScriptElement>("script[data-attune-bundle]")].find(({ src }) => src === import.meta.url);
 if (script) {
-  const { attuneBundle: bundle = "", attuneIntegrity: integrity, attuneWasm: wasm, attuneConsent = "", attuneWorker: worker, attuneLog: log } = script.dataset;
+  const { attuneBundle: bundle = "", attuneIntegrity: integrity, attuneWasm: wasm, attuneConsent = "", attuneWorker: worker, attuneLog: log, attuneDebug: debug } = script.dataset;
   const granted = attuneConsent.split(" ");
   const consent = { ...(/granted|profile/.test(attuneConsent) && { profile: true }), ...(granted.includes("send") && { send: true }) };
   window.attune = attach({
@@ -33,4 +33,5 @@ if (script) {
     ...(attuneConsent && { consent }),
   });
   window.dispatchEvent(new Event("attune:ready"));
+  if (debug !== undefined || new URLSearchParams(location.search).has("attune-debug")) void window.attune.debug();
 }

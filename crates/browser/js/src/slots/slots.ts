@@ -13,6 +13,7 @@ import { Watch } from "./watch";
 interface Parts {
   attune(): Promise<typeof import("../attune")>;
   log(): Promise<typeof import("./log")>;
+  debug(): Promise<typeof import("../debug/debug")>;
 }
 
 /** What {@link attach} takes: how to load Attune, and what every ranking of the page has in common. */
@@ -122,6 +123,16 @@ export class Slots {
     return kept ? { ...kept, page: recall(), unsent: unsent() } : null;
   }
 
+  /** Shows a developer what was decided and why, slot by slot. Changes nothing. */
+  async debug(): Promise<void> {
+    (await this.parts.debug()).show(this);
+  }
+
+  /** What {@link debug} looks at. @internal */
+  get inside(): { attune: Attune | null; log: Log | null; address: string | undefined; places: ReadonlyMap<string, Place> } {
+    return { attune: this.attune, log: this.log, address: this.options.log, places: this.found };
+  }
+
   /** Lets go of the page, which stays as it is. */
   async stop(): Promise<void> {
     this.changes.disconnect();
@@ -145,10 +156,13 @@ export class Slots {
     if (first) {
       const { open } = await this.parts.attune();
       if (!this.consent.agreed.profile) return;
+      mark("agreed");
       this.attune = open({ ...this.options, consent: { profile: true } });
+      void this.attune.ready.then(() => mark("loaded"));
     }
     await this.tell(refused.send);
     if (first) await this.decide([...this.found.values()]);
+    if (first) mark("decided");
   }
 
   private async end(refused: Agreed): Promise<void> {
@@ -337,6 +351,9 @@ export class Slots {
     this.came(place, id, type === "purchase" ? "conversion" : type === "return" ? "return" : "click");
   };
 }
+
+/** In the page's timeline, for whoever measures. */
+const mark = (what: string): void => void performance.mark(`attune:${what}`);
 
 /** One slot of a decision is a decision of its own to whatever comes of it; so is the page's own order that stood instead. */
 function part({ id }: Decision, slot: string, source = "model"): string {
