@@ -25,13 +25,17 @@ pub(crate) enum Need {
     Worker,
     Npm,
     Chromium,
+    /// The other two engines that the slots are tested in.
+    Firefox,
+    WebKit,
     Nextest,
     /// A Python with Vowpal Wabbit, for the benchmarks.
     VowpalWabbit,
 }
 
 /// Everything but the peers of the benchmarks.
-pub(crate) const ALL: [Need; 5] = [Need::Browser, Need::Worker, Need::Npm, Need::Chromium, Need::Nextest];
+pub(crate) const ALL: [Need; 7] =
+    [Need::Browser, Need::Worker, Need::Npm, Need::Chromium, Need::Firefox, Need::WebKit, Need::Nextest];
 
 /// The Python that has Vowpal Wabbit, once it is set up.
 pub(crate) fn vowpal_wabbit(ws: &Workspace) -> PathBuf {
@@ -79,6 +83,13 @@ pub(crate) fn ensure(ws: &Workspace, needs: &[Need], talk: bool) -> Result<()> {
             Some(file) => bail!("CHROMIUM names {}, which is not there", file.display()),
             None => apt_install(&["chromium"]).map(|()| Found::Installed),
         })?;
+    }
+    if has(Need::Firefox) {
+        part("firefox", &|| programs(&["firefox-esr"], &["firefox-esr"]))?;
+    }
+    if has(Need::WebKit) {
+        // It draws on a screen that nobody sees.
+        part("webkit", &|| programs(&["WebKitWebDriver", "Xvfb"], &["webkit2gtk-driver", "xvfb"]))?;
     }
     if has(Need::VowpalWabbit) {
         part("Vowpal Wabbit", &|| {
@@ -195,6 +206,15 @@ fn locked_version(ws: &Workspace) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Programs on PATH, from these Debian packages where they are not there.
+fn programs(names: &[&str], packages: &[&str]) -> Result<Found> {
+    let there: Option<Vec<_>> = names.iter().map(|name| which(name)).collect();
+    match there.as_deref() {
+        Some([first, ..]) => Ok(Found::There(first.display().to_string())),
+        _ => apt_install(packages).map(|()| Found::Installed),
+    }
 }
 
 /// Installs Debian packages when run by root, else names the command.
