@@ -27,6 +27,11 @@ use crate::progress::Step;
 use observe::{Bundles, Known, Observer, Predictor, Wanted};
 use words::Language;
 
+/// One row in so many tells what attributions are counted from.
+const SAMPLED: u64 = 37;
+/// The most segment fields at once.
+const MOST_SEGMENTS: usize = 8;
+
 #[derive(Args)]
 #[command(after_help = "Examples:
   attune report --log shop --bundle shop.attune
@@ -108,6 +113,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         arguments.window
     );
     ensure!((1..=500).contains(&arguments.items), "--items: from 1 to 500 lines, not {}", arguments.items);
+    let most = arguments.segment.len() <= MOST_SEGMENTS;
+    ensure!(most, "at most {MOST_SEGMENTS} segment fields, not {}", arguments.segment.len());
     let engine = crate::bundle::engine(&arguments.bundle)?;
     let window = (arguments.window * 86_400_000.0) as i64;
     let source = Source::open(&places::data(&arguments.log)?, None, Rules { window, ..Rules::default() })?;
@@ -130,17 +137,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 fn find(arguments: &Arguments, engine: &Engine, source: &Source) -> Result<Findings> {
     let pairs = pairs(engine, source)?;
-    let segments =
-        if arguments.segment.is_empty() { vec!["device".to_owned()] } else { arguments.segment.clone() };
+    let mut segments = arguments.segment.clone();
+    let mut told = std::collections::BTreeSet::new();
+    segments.retain(|field| told.insert(field.clone()));
+    if segments.is_empty() {
+        segments.push("device".to_owned());
+    }
     let by = arguments.by.as_deref();
     let wanted = || Wanted { segments: &segments, by, names: arguments.language.names() };
 
     let mut step = Step::begin("read", source.bytes());
     let (mut survey, mut known, mut observer) =
         (Survey::new(&segments), Known::default(), Observer::new(wanted()));
+    let mut predictor = Predictor::new(engine, &pairs);
     let mut rows = source.rows()?;
     while let Some(seen) = rows.next_row()? {
-        survey.add(&observer.row(&seen, &[]));
+        let heads = if survey.rows().is_multiple_of(SAMPLED) { predictor.heads(&seen)? } else { Vec::new() };
+        survey.add(&observer.row(&seen, &heads));
         known.add(&seen);
         if survey.rows().is_multiple_of(4096) {
             step.at(rows.bytes_read());
@@ -171,7 +184,7 @@ fn find(arguments: &Arguments, engine: &Engine, source: &Source) -> Result<Findi
     step.end(&format!("{} decisions", report.decisions));
     let in_log = bundles.counts();
     Ok(Findings {
-        log: arguments.log.display().to_string(),
+        log: arguments.log.file_name().unwrap_or(arguments.log.as_os_str()).to_string_lossy().into_owned(),
         bundle: BundleFacts {
             name: engine.card().name.clone(),
             hash: engine.hash().to_owned(),

@@ -1,5 +1,6 @@
 //! Items whose effect changed between the halves of the period, and what the model makes of it.
 
+use attune::effect::logistic;
 use serde::Serialize;
 
 use crate::cell::{FEWEST_HITS, FEWEST_ROWS};
@@ -76,19 +77,45 @@ pub struct Movers {
 pub(crate) struct Half {
     observed: Groups,
     predicted: f64,
-    slope: f64,
     parts: Vec<f64>,
 }
 
+/// What parts are counted from: the mean of a sample, and the probability there.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Reference {
+    parts: Vec<f64>,
+    rows: f64,
+}
+
+impl Reference {
+    /// Takes a row of the sample in.
+    pub(crate) fn add(&mut self, parts: &[f32]) {
+        self.parts.resize(parts.len(), 0.0);
+        self.rows += 1.0;
+        for (mean, part) in self.parts.iter_mut().zip(parts) {
+            *mean += (f64::from(*part) - *mean) / self.rows;
+        }
+    }
+}
+
 impl Half {
-    /// `parts` are shares of the calibrated logit.
-    pub(crate) fn add(&mut self, group: usize, hit: bool, predicted: f64, parts: &[f32]) {
+    /// `parts` are shares of the calibrated logit and sum to it. Each is counted by what it adds to the probability on the
+    /// straight line from the reference to the row, so that the parts sum to the prediction's difference from the
+    /// reference exactly (the rescale rule of Shrikumar, Greenside and Kundaje, "Learning important features through
+    /// propagating activation differences", ICML 2017).
+    pub(crate) fn add(&mut self, group: usize, hit: bool, predicted: f64, parts: &[f32], from: &Reference) {
         self.observed.add(group, 1.0, f64::from(u8::from(hit)));
         self.predicted += predicted;
-        self.slope += predicted * (1.0 - predicted);
         self.parts.resize(parts.len(), 0.0);
-        for (sum, part) in self.parts.iter_mut().zip(parts) {
-            *sum += f64::from(*part);
+        let start: f64 = from.parts.iter().sum();
+        let rise = parts.iter().map(|part| f64::from(*part)).sum::<f64>() - start;
+        let slope = if rise.abs() < 1e-6 {
+            predicted * (1.0 - predicted)
+        } else {
+            (predicted - logistic(start)) / rise
+        };
+        for (at, (sum, part)) in self.parts.iter_mut().zip(parts).enumerate() {
+            *sum += slope * (f64::from(*part) - from.parts.get(at).copied().unwrap_or(0.0));
         }
     }
 }
@@ -111,13 +138,12 @@ pub(crate) fn change(key: &str, label: &str, head: &str, halves: &[Half; 2]) -> 
     let error = spread.max(alone).sqrt();
     let change = b.value - a.value;
     let predicted = [first.predicted / a.n, second.predicted / b.n];
-    let slope = (first.slope + second.slope) / (a.n + b.n);
     let mut parts: Vec<Part> = first
         .parts
         .iter()
         .zip(&second.parts)
         .enumerate()
-        .map(|(feature, (early, late))| Part { feature, change: slope * (late / b.n - early / a.n) })
+        .map(|(feature, (early, late))| Part { feature, change: late / b.n - early / a.n })
         .collect();
     parts.sort_by(|a, b| b.change.abs().total_cmp(&a.change.abs()).then(a.feature.cmp(&b.feature)));
     parts.truncate(NAMED);

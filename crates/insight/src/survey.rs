@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use attune::decision::Arm;
 use serde::Serialize;
 
+use crate::movers::Reference;
 use crate::tally::Row;
 
 pub(crate) const DAY: i64 = 86_400_000;
@@ -54,6 +55,7 @@ pub struct Survey {
     shoppers: HashSet<u64>,
     held_out: bool,
     nameless_holdout: bool,
+    references: Vec<Reference>,
     rows: u64,
 }
 
@@ -122,6 +124,7 @@ pub struct Plan {
     pub(crate) items: Lines,
     pub(crate) fields: Vec<(String, Lines)>,
     pub(crate) movers: Vec<String>,
+    pub(crate) references: Vec<Reference>,
     pub(crate) span: Option<(i64, i64)>,
     pub(crate) period_days: i64,
     pub(crate) shoppers: usize,
@@ -141,13 +144,19 @@ impl Survey {
             shoppers: HashSet::new(),
             held_out: false,
             nameless_holdout: false,
+            references: Vec::new(),
             rows: 0,
         }
     }
 
-    /// Takes one row in; its heads are not looked at.
+    /// Takes one row in. Rows that come with heads are the sample whose mean attributions others are counted from; some
+    /// hundreds, spread over the log, are enough.
     pub fn add(&mut self, row: &Row<'_>) {
         self.rows += 1;
+        self.references.resize(self.references.len().max(row.heads.len()), Reference::default());
+        for (reference, seen) in self.references.iter_mut().zip(row.heads) {
+            reference.add(seen.parts);
+        }
         match row.key {
             Some(key) => self.items.add(key, usize::MAX),
             None => self.items.missing += 1,
@@ -200,6 +209,7 @@ impl Survey {
             items: self.items.lines(limits.items),
             fields: self.fields.iter().map(|(name, c)| (name.clone(), c.lines(limits.values))).collect(),
             movers: self.items.lines(limits.movers).values,
+            references: self.references.clone(),
             span: self.span,
             period_days: (days + MOST_PERIODS - 1).div_euclid(MOST_PERIODS).max(1),
             shoppers: self.shoppers.len(),

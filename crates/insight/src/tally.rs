@@ -6,7 +6,7 @@ use attune::decision::Arm;
 
 use crate::arms::{Arms, Period, compare, side};
 use crate::calibration::Calibration;
-use crate::cell::{Sums, Verdict};
+use crate::cell::Sums;
 use crate::discovery::{FALSE_SHARE, stand_out};
 use crate::groups::{Groups, group};
 use crate::movers::{self, Half, Movers};
@@ -43,7 +43,7 @@ pub struct Seen<'a> {
     pub hit: Option<bool>,
     /// Calibrated prediction, a probability.
     pub predicted: f64,
-    /// Shares of the calibrated logit: one per feature, then what they do together.
+    /// Shares of the calibrated logit, which they sum to: one per feature, then what they do together.
     pub parts: &'a [f32],
 }
 
@@ -86,7 +86,8 @@ struct Open {
 impl Tally {
     /// Starts, for these heads.
     #[must_use]
-    pub fn new(plan: Plan, heads: &[String]) -> Self {
+    pub fn new(mut plan: Plan, heads: &[String]) -> Self {
+        plan.references.resize(heads.len(), <_>::default());
         let lines = plan.items.len();
         let n = heads.len();
         let tables =
@@ -151,7 +152,8 @@ impl Tally {
             self.totals[head].add(cluster, hit, seen.predicted);
             self.calibration[head].add(cluster, hit, seen.predicted);
             if let Some(((_, halves), half)) = &mut mover {
-                halves[head][*half].add(cluster, hit, seen.predicted, seen.parts);
+                let from = &self.plan.references[head];
+                halves[head][*half].add(cluster, hit, seen.predicted, seen.parts, from);
             }
             for ((table, (_, lines)), values) in
                 self.tables.iter_mut().zip(&self.plan.fields).zip(row.segments)
@@ -284,25 +286,34 @@ impl Tally {
     }
 }
 
-/// Marks what stands out among all cells of all tables.
+/// Marks what stands out among all cells of all tables. A head's column of all rows is the same in each of its tables,
+/// and is compared once.
 fn settle(tables: &mut [Table]) -> Marks {
     let mut marks = Marks { compared: 0, too_few: 0, outside: 0, marked: 0, false_share: FALSE_SHARE };
+    let segments: Vec<String> = tables.iter().map(|table| table.segment.clone()).collect();
+    let repeated = |at: usize, column: usize| column == 0 && segments[at] != segments[0];
     let mut chances = Vec::new();
-    for cell in tables.iter().flat_map(|table| &table.lines).flat_map(|line| &line.cells) {
-        match cell.chance {
-            Some(chance) => {
-                marks.outside += usize::from(cell.outside);
-                chances.push(chance);
+    for (at, table) in tables.iter().enumerate() {
+        for line in &table.lines {
+            let compared = line.cells.iter().enumerate().filter(|(column, _)| !repeated(at, *column));
+            for (_, cell) in compared {
+                match cell.chance {
+                    Some(chance) => {
+                        marks.outside += usize::from(cell.outside);
+                        chances.push(chance);
+                    }
+                    None => marks.too_few += usize::from(cell.rows > 0),
+                }
             }
-            None => marks.too_few += usize::from(cell.rows > 0),
         }
     }
     marks.compared = chances.len();
-    let mut out = stand_out(&chances, FALSE_SHARE).into_iter();
+    let out = stand_out(&chances, FALSE_SHARE);
+    marks.marked = out.iter().filter(|out| **out).count();
+    let bar = chances.iter().zip(&out).filter(|(_, out)| **out).map(|(chance, _)| *chance).reduce(f64::max);
     for cell in tables.iter_mut().flat_map(|table| &mut table.lines).flat_map(|line| &mut line.cells) {
-        if cell.chance.is_some() && out.next() == Some(true) {
+        if cell.chance.zip(bar).is_some_and(|(chance, bar)| chance <= bar) {
             cell.mark();
-            marks.marked += usize::from(cell.verdict != Verdict::Agrees);
         }
     }
     marks

@@ -178,11 +178,12 @@ impl<'a> Predictor<'a> {
         let logits = self.engine.run(&encoded)?;
         let width = self.engine.heads().len();
         for ((head, _), parts) in self.pairs.iter().zip(&mut self.parts) {
-            let slope = self.engine.heads()[*head].slope as f32;
+            let of = &self.engine.heads()[*head];
+            let slope = of.slope as f32;
             parts.clear();
             parts.extend(encoded.shares.chunks_exact(width).map(|shares| slope * shares[*head]));
-            // What no feature adds alone; the bias is in it, and is the same in every row.
-            let rest = slope * logits[*head] - parts.iter().sum::<f32>();
+            // What no feature adds alone, and what is the same in every row.
+            let rest = slope * logits[*head] + of.intercept as f32 - parts.iter().sum::<f32>();
             parts.push(rest);
         }
         Ok(self

@@ -1,11 +1,11 @@
 //! The page. Everything that comes from the log is escaped by the templates.
 
-use attune_insight::{Clusters, Comparison, Interval, Key, Mover, Side, Table, Verdict};
+use attune_insight::{Clusters, Comparison, Interval, Key, Mover, Table, Verdict};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::figures::{self, count, percent, percents};
 use super::style::STYLE;
-use super::words::{Language, Words, fill};
+use super::words::{Language, Words, close_up, fill};
 use super::{Findings, picture};
 
 /// The longest name in a table.
@@ -47,15 +47,18 @@ pub(crate) fn render(findings: &Findings, language: Language) -> String {
 /// The one thing to know.
 pub(crate) fn headline(findings: &Findings, words: &Words) -> String {
     let arms = &findings.report.arms;
-    if !arms.held_out {
-        return words.no_holdout.to_owned();
+    match arms.comparisons.first() {
+        Some(first) if arms.held_out => verdict(first, words),
+        _ => words.no_holdout.to_owned(),
     }
-    let first = arms.comparisons.first();
-    let known = first.and_then(|it| Some((it, it.lift?, it.lift_interval?, it.difference_interval?)));
-    let Some((comparison, lift, interval, difference)) = known else { return words.small_holdout.to_owned() };
+}
+
+/// What ranking brought, in a sentence.
+fn verdict(it: &Comparison, words: &Words) -> String {
+    let Some((lift, interval)) = it.lift.zip(it.lift_interval) else { return words.small_holdout.to_owned() };
     let (low, high) = (figures::signed_percent(interval.low), figures::signed_percent(interval.high));
-    let what = words.what(&comparison.head);
-    let (text, lift) = if difference.contains(0.0) {
+    let what = words.what(&it.head);
+    let (text, lift) = if interval.contains(0.0) {
         (words.no_gain, figures::signed_percent(lift))
     } else {
         let n = figures::signed_percent(lift.abs()).replace('+', "");
@@ -79,6 +82,7 @@ fn top(findings: &Findings, words: &Words) -> Markup {
                 (period) " · " (fill(words.bundle, &[("name", &figures::cut(&bundle.name, NAME)), ("hash", &hash)]))
             }
             p class="headline" { (headline(findings, words)) }
+            @for it in report.arms.comparisons.iter().skip(1) { p class="further" { (verdict(it, words)) } }
             dl class="keys" {
                 (key(words.decisions, &count(report.decisions), words.decisions_note))
                 (key(words.impressions, &count(report.rows), words.impressions_note))
@@ -124,8 +128,7 @@ fn matching(findings: &Findings, words: &Words) -> (bool, String) {
         let text = if hash.is_empty() { words.bundle_without } else { words.bundle_other };
         fill(text, &[("n", &count(*n)), ("hash", &figures::short(hash))])
     });
-    let join = if words.lang == "en" { ", " } else { "," };
-    let others = others.collect::<Vec<_>>().join(join);
+    let others = others.collect::<Vec<_>>().join(words.comma);
     let text = if bundle.decided > 0 { words.match_some } else { words.match_none };
     (false, fill(text, &[("n", &count(bundle.decided)), ("all", &count(all)), ("others", &others)]))
 }
@@ -145,12 +148,12 @@ fn holdout(findings: &Findings, words: &Words) -> Markup {
                 }
             } @else {
                 div class="card" {
-                    p style="margin-top:0" { (words.holdout_missing) }
+                    p { (words.holdout_missing) }
                     p { (words.holdout_how) }
                     pre { code { "\"holdout\": {\"share\": 0.1, \"seed\": \"2026-autumn\"}" } }
                     p { (words.holdout_shopper) }
                 }
-                div class="pair" style="margin-top:16px" {
+                div class="pair spaced" {
                     @for (head, of) in findings.report.heads.iter().enumerate() {
                         (over_time(findings, words, head, &of.name, false))
                     }
@@ -163,16 +166,8 @@ fn holdout(findings: &Findings, words: &Words) -> Markup {
 fn compared(findings: &Findings, words: &Words, head: usize, it: &Comparison) -> Markup {
     let what = words.what(&it.head);
     let title = capital(&fill(words.per_decision, &[("what", &what)]));
-    let mean = |side: &Side| side.rate.map_or_else(|| "–".to_owned(), figures::mean);
-    let range = |interval: Option<Interval>| match interval {
-        Some(it) => format!("{}–{}", figures::mean(it.low), figures::mean(it.high)),
-        None => words.too_few.to_owned(),
-    };
-    let signed = |interval: Option<Interval>, text: fn(f64) -> String| match interval {
-        Some(it) => both_ends(words, &text(it.low), &text(it.high)),
-        None => words.too_few.to_owned(),
-    };
-    let dash = || "–".to_owned();
+    let bars = fill(words.bars, &[("what", &capital(&what))]);
+    let lift = capital(&fill(words.lift, &[("what", &what)]));
     let would = match it.would.zip(it.would_interval) {
         Some((would, interval)) => fill(
             words.would,
@@ -186,53 +181,65 @@ fn compared(findings: &Findings, words: &Words, head: usize, it: &Comparison) ->
         ),
         None => words.would_unsure.to_owned(),
     };
+    let arms = [(words.treatment, "ranked", &it.treatment), (words.holdout, "kept", &it.holdout)];
     html! {
         div class="card" {
             div class="scroll" tabindex="0" role="region" aria-label=(title) {
                 table class="plain" {
                     caption { (title) }
                     thead { tr {
-                        th scope="col" { (words.arm) } th scope="col" { (words.decisions) }
-                        th scope="col" { (capital(&what)) } th scope="col" { (title) } th scope="col" { (words.interval) }
+                        th scope="col" { (words.arm) }
+                        th scope="col" { (title) span class="below-name" { (words.interval) } }
+                        th scope="col" { (capital(&what)) } th scope="col" { (words.decisions) }
                     } }
                     tbody {
-                        @for (name, side) in [(words.treatment, &it.treatment), (words.holdout, &it.holdout)] {
+                        @for (name, class, side) in arms {
                             tr {
-                                th scope="row" { (name) }
-                                td { (count(side.decisions)) } td { (count(side.hits)) } td { (mean(side)) } td { (range(side.interval)) }
+                                th scope="row" { (swatch(class)) (name) }
+                                td { (with_interval(words, side.rate, side.interval, figures::mean)) }
+                                td { (count(side.hits)) } td { (count(side.decisions)) }
                             }
                         }
                         tr {
-                            th scope="row" { (words.difference) } td {} td {}
-                            td { b { (it.difference.map_or_else(dash, figures::signed_mean)) } }
-                            td { (signed(it.difference_interval, figures::signed_mean)) }
+                            th scope="row" { (words.difference) }
+                            td { (with_interval(words, it.difference, it.difference_interval, figures::signed_mean)) } td {} td {}
                         }
                         tr {
-                            th scope="row" { (words.relative) } td {} td {}
-                            td { b { (it.lift.map_or_else(dash, figures::signed_percent)) } }
-                            td { (signed(it.lift_interval, figures::signed_percent)) }
+                            th scope="row" { (words.relative) }
+                            td { (with_interval(words, it.lift, it.lift_interval, figures::signed_percent)) } td {} td {}
                         }
                     }
                 }
             }
             p class="would" { (would) }
         }
-        div class="pair" style="margin-top:16px" {
+        div class="pair spaced" {
             figure class="card" {
-                figcaption { (fill(words.bars, &[("what", &capital(&what))])) }
-                (picture::bars(&fill(words.bars, &[("what", &what)]), &[
-                    (words.treatment, "ranked", &it.treatment), (words.holdout, "kept", &it.holdout),
-                ]))
+                figcaption { (bars) }
+                (picture::bars(&bars, &arms))
+                @if let Some((value, interval)) = it.lift.zip(it.lift_interval) {
+                    figcaption class="second" { (lift) }
+                    (picture::around_nothing(&lift, value, interval))
+                }
             }
             (over_time(findings, words, head, &it.head, true))
         }
-        @if head + 1 < findings.report.arms.comparisons.len() { div style="height:28px" {} }
+        @if head + 1 < findings.report.arms.comparisons.len() { div class="gap" {} }
     }
 }
 
-/// "+1% to +2%", in the language's own way.
-fn both_ends(words: &Words, low: &str, high: &str) -> String {
-    if words.lang == "en" { format!("{low} to {high}") } else { format!("{low} 至 {high}") }
+/// A value, and below it its interval.
+fn with_interval(
+    words: &Words,
+    value: Option<f64>,
+    interval: Option<Interval>,
+    text: fn(f64) -> String,
+) -> Markup {
+    let range = match interval {
+        Some(it) => fill(words.to, &[("low", &text(it.low)), ("high", &text(it.high))]),
+        None => words.too_few.to_owned(),
+    };
+    html! { b { (value.map_or_else(|| "–".to_owned(), text)) } span class="below-name" { (range) } }
 }
 
 fn over_time(findings: &Findings, words: &Words, head: usize, name: &str, both: bool) -> Markup {
@@ -261,7 +268,7 @@ fn over_time(findings: &Findings, words: &Words, head: usize, name: &str, both: 
 
 fn swatch(class: &str) -> Markup {
     html! {
-        svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true" { path class={ (class) " dot" } style="stroke-width:4" d="M8 50H92" {} }
+        svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true" { path class={ (class) " swatch" } d="M8 50H92" {} }
     }
 }
 
@@ -302,8 +309,8 @@ fn effects(findings: &Findings, words: &Words) -> Markup {
                     }
                 }
             }
-            ul class="notes" style="margin-bottom:16px" { li class=[(marks.marked > 0).then_some("warn")] { (said) } }
-            @for table in &report.tables { (items(findings, words, table)) }
+            ul class="notes between" { li class=[(marks.marked > 0).then_some("warn")] { (said) } }
+            @for (at, table) in report.tables.iter().enumerate() { (items(findings, words, table, at == 0)) }
         }
     }
 }
@@ -317,31 +324,47 @@ fn most(table: &Table) -> f64 {
     if most > 0.0 { most } else { 1.0 }
 }
 
-fn items(findings: &Findings, words: &Words, table: &Table) -> Markup {
+fn items(findings: &Findings, words: &Words, table: &Table, open: bool) -> Markup {
     let (what, segment) = (words.rate(&table.head), words.segment(&table.segment));
     let title = match &findings.by {
         None => fill(words.by_segment, &[("what", &what), ("segment", &segment)]),
         Some(field) => {
-            fill(words.by_field_segment, &[("what", &what), ("segment", &segment), ("field", field)])
+            let by = words.segment(field);
+            close_up(&fill(words.by_field_segment, &[("what", &what), ("segment", &segment), ("field", &by)]))
         }
     };
+    let by = findings.by.as_ref().map_or_else(|| words.by_item.to_owned(), |by| capital(&words.segment(by)));
     let most = most(table);
+    let cells = table.lines.iter().flat_map(|line| &line.cells);
+    let marked = cells.filter(|cell| matches!(cell.verdict, Verdict::Above | Verdict::Below)).count();
+    let marked = match marked {
+        0 => words.none_marked.to_owned(),
+        n => fill(words.marked, &[("n", &n.to_string())]),
+    };
     html! {
-        div class="card" {
+        details class="card" open[open] {
+            summary { (title) " " span class="soft" { "· " (marked) } }
+            ul class="legend" {
+                li { (picture::cell(Some(0.5), Some(Interval { low: 0.2, high: 0.8 }), None, 1.0)) (words.legend_observed) }
+                li { (picture::cell(None, None, Some(0.5), 1.0)) (words.legend_predicted) }
+                li { span class="mark above" { "▲" } (words.above) }
+                li { span class="mark below" { "▼" } (words.below) }
+                @if table.segment == "tag" { li { (words.tags_overlap) } }
+            }
             div class="scroll" tabindex="0" role="region" aria-label=(title) {
                 table class="effects" {
-                    caption { (title) }
+                    caption class="unseen" { (title) }
                     thead { tr {
-                        th scope="col" { (findings.by.as_deref().unwrap_or(words.by_item)) }
-                        @for column in &table.columns { th scope="col" { (name(words, &table.segment, column, "")) } }
+                        th scope="col" { (by) }
+                        @for column in &table.columns { th scope="col" { bdi { (name(words, &table.segment, column, "")) } } }
                     } }
                     tbody {
                         @for line in &table.lines {
                             tr class=[match line.key { Key::All => Some("all"), Key::Value(_) => None, _ => Some("rest") }] {
                                 th scope="row" {
-                                    span { (name(words, "", &line.key, &line.label)) }
+                                    bdi { (name(words, "", &line.key, &line.label)) }
                                     @if let Key::Value(id) = &line.key && *id != line.label && findings.by.is_none() {
-                                        span class="soft" { (figures::cut(id, NAME)) }
+                                        bdi class="soft" { (figures::cut(id, NAME)) }
                                     }
                                 }
                                 @for cell in &line.cells { td { (figure(words, cell, most)) } }
@@ -349,13 +372,6 @@ fn items(findings: &Findings, words: &Words, table: &Table) -> Markup {
                         }
                     }
                 }
-            }
-            ul class="legend" style="margin:10px 0 0" {
-                li { (picture::cell(Some(0.5), Some(Interval { low: 0.2, high: 0.8 }), None, 1.0)) (words.legend_observed) }
-                li { (picture::cell(None, None, Some(0.5), 1.0)) (words.legend_predicted) }
-                li { span class="mark above" { "▲" } (words.above) }
-                li { span class="mark below" { "▼" } (words.below) }
-                @if table.segment == "tag" { li { (words.tags_overlap) } }
             }
         }
     }
@@ -377,30 +393,26 @@ fn figure(words: &Words, cell: &attune_insight::Cell, most: f64) -> Markup {
         return html! { span class="soft" { "–" } };
     };
     let rows = fill(words.of_rows, &[("hits", &count(cell.hits)), ("rows", &count(cell.rows))]);
+    let (sign, class, said) = match cell.verdict {
+        Verdict::Above => ("▲", "above", words.above),
+        Verdict::Below => ("▼", "below", words.below),
+        _ => ("", "", ""),
+    };
     html! {
         div class="cell" {
             @if cell.verdict == Verdict::TooFew {
-                span class="soft" { (words.too_few) }
+                span class="few" { (words.too_few) }
                 span class="soft" { (rows) }
                 span class="soft" { (words.predicted) " " (percent(predicted)) }
             } @else {
-                span {
-                    @match cell.verdict {
-                        Verdict::Above => span class="mark above" title=(words.above) { "▲" },
-                        Verdict::Below => span class="mark below" title=(words.below) { "▼" },
-                        _ => {},
-                    }
+                span class="both" {
+                    span class="soft" { (words.predicted) " " (percent(predicted)) }
                     b { (percent(observed)) }
                 }
                 (picture::cell(Some(observed), cell.interval, Some(predicted), most))
-                span class="soft" { (words.predicted) " " (percent(predicted)) }
                 @if let Some(interval) = cell.interval { span class="soft" { (percents(interval)) } }
                 span class="soft" { (rows) }
-                @match cell.verdict {
-                    Verdict::Above => span class="soft above" { (words.above) },
-                    Verdict::Below => span class="soft below" { (words.below) },
-                    _ => {},
-                }
+                @if !sign.is_empty() { span { span class={ "mark " (class) } { (sign) " " (said) } } }
             }
         }
     }
@@ -442,8 +454,11 @@ fn mover_card(findings: &Findings, words: &Words, mover: &Mover) -> Markup {
         ],
     );
     let expected = mover.predicted[1] - mover.predicted[0];
-    let rest_text =
-        if mover.unexplained_interval.contains(0.0) { words.why_rest_chance } else { words.why_rest };
+    let rest_text = match (mover.unexplained_interval.contains(0.0), mover.stands_out) {
+        (true, _) => words.why_rest_chance,
+        (false, true) => words.why_rest,
+        (false, false) => words.why_rest_plain,
+    };
     let rest = fill(
         rest_text,
         &[
@@ -457,21 +472,21 @@ fn mover_card(findings: &Findings, words: &Words, mover: &Mover) -> Markup {
     html! {
         div class="card" {
             h3 {
-                (figures::cut(&mover.label, NAME))
-                @if mover.key != mover.label { " " span class="soft" { (figures::cut(&mover.key, NAME)) } }
+                bdi { (figures::cut(&mover.label, NAME)) }
+                @if mover.key != mover.label { " " bdi class="soft" { (figures::cut(&mover.key, NAME)) } }
                 " " span class=[Some(if mover.stands_out { "badge out" } else { "badge" })] { (badge) }
             }
             div class="mover" {
                 div {
                     p { (change) }
                     (picture::halves(words, &change, mover))
-                    ul class="legend" style="margin:8px 0 0" {
+                    ul class="legend" {
                         li { (picture::cell(Some(0.5), Some(Interval { low: 0.2, high: 0.8 }), None, 1.0)) (words.legend_observed) }
-                        li { svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true" { path class="dash" style="stroke:var(--kept)" d="M4 50H96" {} } (words.legend_predicted) }
+                        li { svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true" { path class="dash predicted" d="M4 50H96" {} } (words.legend_predicted) }
                     }
                 }
                 div {
-                    h4 style="margin-top:8px" { (words.why) }
+                    h4 { (words.why) }
                     ul class="why" {
                         @for part in &mover.parts {
                             li {
@@ -513,7 +528,7 @@ fn left_out(findings: &Findings, words: &Words) -> Markup {
                     div class="card" {
                         table class="plain" {
                             thead { tr { th scope="col" { (title) } th scope="col" { (words.count) } } }
-                            tbody { @for (reason, n) in rows { tr { td class="text" { (reason) } td style="text-align:right" { (count(*n)) } } } }
+                            tbody { @for (reason, n) in rows { tr { td class="text" { (reason) } td { (count(*n)) } } } }
                         }
                     }
                 }

@@ -90,11 +90,11 @@ pub(crate) fn calibration(words: &Words, title: &str, bins: &[Bin]) -> Markup {
         }
         @for bin in bins { (dot("ranked", scale.at(bin.predicted), scale.at(bin.observed))) }
     };
-    let named: Vec<_> = ticks.iter().map(|tick| (scale.at(*tick), figures::percent(*tick))).collect();
-    let mut below: Vec<_> = ticks.iter().map(|tick| figures::percent(*tick)).collect();
+    let named: Vec<_> = ticks.iter().map(|tick| (scale.at(*tick), round_percent(*tick))).collect();
+    let mut below: Vec<_> = ticks.iter().map(|tick| round_percent(*tick)).collect();
     below[1] = format!("{} →", words.predicted);
     html! {
-        p class="soft" aria-hidden="true" { "↑ " (words.observed) }
+        p class="up" aria-hidden="true" { "↑ " (words.observed) }
         (plot("square", &label, &named, &below, &lines))
     }
 }
@@ -145,6 +145,10 @@ pub(crate) fn over_time(title: &str, head: usize, periods: &[Period], both: bool
     plot("wide", title, &named, &below, &lines)
 }
 
+fn round_percent(share: f64) -> String {
+    format!("{}%", short(100.0 * share))
+}
+
 fn short(value: f64) -> String {
     let text = format!("{value:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -169,19 +173,44 @@ pub(crate) fn bars(title: &str, arms: &[(&str, &str, &Side)]) -> Markup {
         div class="bars" role="img" aria-label=(title) {
             @for (name, class, side) in arms {
                 div {
-                    div class="name" {
-                        (name)
-                        span { (side.rate.map_or_else(String::new, figures::mean)) }
-                    }
+                    div class="name" { (name) b { (side.rate.map_or_else(String::new, figures::mean)) } }
                     svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true" {
-                        path class="grid" d="M0 50H100" {}
-                        path class="axis" d="M0 10V90" {}
-                        @if let Some(it) = side.interval {
-                            path class={ (class) " whisker" } d={ "M" (x(scale.at(it.low))) " 50H" (x(scale.at(it.high))) } {}
+                        rect class="grid-fill" x="0" y="20" width="100" height="60" {}
+                        @if let Some(rate) = side.rate {
+                            rect class={ "bar-" (class) } x="0" y="20" width=(x(scale.at(rate))) height="60" {}
                         }
-                        @if let Some(rate) = side.rate { (dot(class, scale.at(rate), 50.0)) }
+                        @if let Some(it) = side.interval {
+                            path class="over" d={ "M" (x(scale.at(it.low))) " 50H" (x(scale.at(it.high)))
+                                "M" (x(scale.at(it.low))) " 32V68M" (x(scale.at(it.high))) " 32V68" } {}
+                        }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// A relative difference with its interval, and where no difference would be.
+pub(crate) fn around_nothing(title: &str, value: f64, interval: Interval) -> Markup {
+    let reach = Scale::to(interval.low.abs().max(interval.high.abs()).min(5.0)).most;
+    let at = |value: f64| 50.0 + 50.0 * (value / reach).clamp(-1.0, 1.0);
+    let ends = [-reach, 0.0, reach].map(figures::signed_percent);
+    let label = format!(
+        "{title}: {} ({} – {})",
+        figures::signed_percent(value),
+        figures::signed_percent(interval.low),
+        figures::signed_percent(interval.high)
+    );
+    html! {
+        div class="nothing" {
+            svg viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label=(label) {
+                path class="grid" d="M0 50H100" {}
+                path class="axis" d="M50 0V100" {}
+                path class="ranked whisker" d={ "M" (x(at(interval.low))) " 50H" (x(at(interval.high))) } {}
+                (dot("ranked", at(value), 50.0))
+            }
+            div class="ends" aria-hidden="true" {
+                span { (ends[0]) } span { "0" } span { (ends[2]) }
             }
         }
     }
@@ -227,7 +256,7 @@ pub(crate) fn halves(words: &Words, title: &str, mover: &Mover) -> Markup {
     let across = [12.0, 88.0];
     let lines = html! {
         (axes(&scale.ticks(), &scale))
-        path class="dash" style="stroke:var(--kept)" d={
+        path class="dash predicted" d={
             "M12 " (y(scale.at(mover.predicted[0]))) "L88 " (y(scale.at(mover.predicted[1]))) } {}
         path class="ranked thin" d={
             "M12 " (y(scale.at(mover.observed[0]))) "L88 " (y(scale.at(mover.observed[1]))) } {}
@@ -238,6 +267,6 @@ pub(crate) fn halves(words: &Words, title: &str, mover: &Mover) -> Markup {
             (dot("ranked", across[half], scale.at(mover.observed[half])))
         }
     };
-    let named: Vec<_> = scale.ticks().iter().map(|tick| (scale.at(*tick), figures::percent(*tick))).collect();
+    let named: Vec<_> = scale.ticks().iter().map(|tick| (scale.at(*tick), round_percent(*tick))).collect();
     plot("small", title, &named, &[words.first_half.to_owned(), words.second_half.to_owned()], &lines)
 }
