@@ -1,13 +1,15 @@
 //! The answer, where it came from, and what went wrong on the way: it never fails.
 
 mod decide;
+mod outcome;
 
 use serde::{Deserialize, Serialize};
 
 use crate::named::Named;
 use crate::wire::{Fields, Mode};
 
-pub use decide::{LogOptions, decide, decide_json};
+pub use decide::{Deciding, LogOptions, decide, decide_json};
+pub use outcome::{Outcome, OutcomeKind};
 
 /// Who chose the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use crate::feature::{Encoder, FeatureList, Moment, Observation};
 use crate::model::Model;
 use crate::named::Named;
 use crate::profile::TagRule;
-use crate::wire::{Candidate, Request, Term};
+use crate::wire::{Candidate, Request, Slot, Term};
 
 pub use predicted::{Predicted, PredictedCandidate, PredictedSlot};
 
@@ -203,6 +203,14 @@ impl Engine {
             request.slots.iter().flat_map(|slot| slot.candidates.iter()).collect();
         let mut all = self.predict_at(&Moment::of(request), &candidates)?.into_iter();
         Ok(request.slots.iter().map(|slot| all.by_ref().take(slot.candidates.len()).collect()).collect())
+    }
+
+    /// Predicts the effect of every candidate of one slot on the page that `request` asks for.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the network fails, which a checked bundle does not.
+    pub fn predict_slot(&self, request: &Request, slot: &Slot) -> Result<Vec<Prediction>> {
+        self.predict_at(&Moment::of(request), &slot.candidates.iter().collect::<Vec<_>>())
     }
 
     fn predict_at(&self, moment: &Moment<'_>, candidates: &[&Candidate]) -> Result<Vec<Prediction>> {

@@ -34,7 +34,7 @@ pub mod rank;
 pub mod wire;
 
 pub use bundle::{Bundle, Card};
-pub use decision::{Decision, LogLine, LogOptions, decide, decide_json};
+pub use decision::{Deciding, Decision, LogLine, LogOptions, decide, decide_json};
 pub use engine::{Encoded, Engine, Predicted, PredictedCandidate, PredictedSlot, Prediction};
 pub use error::{Error, Result};
 pub use event::{Event, EventKind};

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -9,7 +10,9 @@ use std::sync::LazyLock;
 use attune::bundle::Bundle;
 use attune::event::Item;
 use attune::wire::{Candidate, Diversity, Exploration, Fields, Term};
-use attune::{Decision, Engine, Event, EventKind, Profile, Request, Slot, Value, decide, decide_json};
+use attune::{
+    Deciding, Decision, Engine, Event, EventKind, Profile, Request, Slot, Value, decide, decide_json,
+};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
@@ -147,6 +150,15 @@ proptest! {
         let decision = decide(Ok(&ENGINE), &request);
         holds(&request, &decision)?;
         prop_assert_eq!(decide(Ok(&ENGINE), &request), decision, "the same request has the same answer");
+    }
+
+    #[test]
+    fn slot_by_slot_is_the_same(request in request()) {
+        let mut deciding = Deciding::new(Ok(&ENGINE), Cow::Owned(Request { slots: Vec::new(), ..request.clone() }));
+        for slot in &request.slots {
+            deciding.slot(slot);
+        }
+        prop_assert_eq!(deciding.finish(), decide(Ok(&ENGINE), &request));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The total function from a request to a decision.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::{
@@ -12,53 +13,126 @@ use crate::feature::DeviceClass;
 use crate::named::Named;
 use crate::profile::SCHEMA;
 use crate::rank::{Entry, Random, bucket, order, score};
-use crate::wire::{Fields, Mode, Request, Slot, VERSION, Value};
+use crate::wire::{Fields, MAX_CANDIDATES, Mode, Request, Slot, VERSION, Value};
 
 /// Decides what to show. It never fails: without a usable bundle, or in the hold-out, the page keeps its own
 /// order (without what must not be shown), and the decision says why.
 #[must_use]
 pub fn decide(engine: Result<&Engine, &Error>, request: &Request) -> Decision {
-    let mut decision = frame(engine.ok(), request);
-    let held_out = decision.arm == Arm::Holdout;
-    let predictions = match engine {
-        Err(error) => {
-            decision.fallback = Some(named(error));
-            None
+    let mut deciding = Deciding::new(engine, Cow::Borrowed(request));
+    // One run of the network for all slots.
+    let all = deciding.predict(Engine::predict);
+    for (index, slot) in request.slots.iter().enumerate() {
+        deciding.place(slot, all.as_ref().map(|all| &all[index][..]));
+    }
+    deciding.finish()
+}
+
+/// A decision made slot by slot, for a page whose slots come one after the other. It is the decision that [`decide`]
+/// makes of a request with these slots.
+///
+/// Above [`crate::wire::MAX_CANDIDATES`] on one page, slots keep the page's own order from there on.
+#[derive(Debug)]
+pub struct Deciding<'a> {
+    /// None in the hold-out, too.
+    engine: Option<&'a Engine>,
+    request: Cow<'a, Request>,
+    decision: Decision,
+    random: Random,
+    /// What earlier slots show.
+    taken: BTreeSet<String>,
+    candidates: usize,
+}
+
+impl<'a> Deciding<'a> {
+    /// Begins a decision on the slots of a page that has been requested; the request's own slots are not looked at.
+    #[must_use]
+    pub fn new(engine: Result<&'a Engine, &Error>, request: Cow<'a, Request>) -> Self {
+        let mut decision = frame(engine.ok(), &request);
+        decision.fallback = engine.err().map(named);
+        let engine = engine.ok().filter(|_| decision.arm == Arm::Treatment);
+        match engine {
+            Some(_) => decision.source = Source::Model,
+            None => decision.temperature = 0.0,
         }
-        Ok(_) if held_out => None,
-        Ok(engine) => match engine.predict(request) {
-            Ok(predictions) => Some((engine, predictions)),
+        let random = Random::new(request.seed);
+        Self { engine, request, decision, random, taken: BTreeSet::new(), candidates: 0 }
+    }
+
+    /// The decision's id, which does not depend on its slots.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.decision.id
+    }
+
+    /// Decides the page's next slot.
+    pub fn slot(&mut self, slot: &Slot) -> &RankedSlot {
+        self.candidates += slot.candidates.len();
+        let found = self.candidates;
+        let predictions = self.predict(|engine, request| match found > MAX_CANDIDATES {
+            true => Err(Error::TooMany { what: "candidates", found, limit: MAX_CANDIDATES }),
+            false => engine.predict_slot(request, slot),
+        });
+        self.place(slot, predictions.as_deref())
+    }
+
+    /// Whether slots are being ranked, or keep the page's own order.
+    #[must_use]
+    pub fn ranks(&self) -> bool {
+        self.engine.is_some()
+    }
+
+    /// The decision on all slots so far.
+    #[must_use]
+    pub fn so_far(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// The decision on all slots.
+    #[must_use]
+    pub fn finish(self) -> Decision {
+        self.decision
+    }
+
+    /// What the network says; after a failure the rest of the page keeps its own order.
+    fn predict<T>(
+        &mut self,
+        predict: impl FnOnce(&Engine, &Request) -> crate::error::Result<T>,
+    ) -> Option<T> {
+        match predict(self.engine?, &self.request) {
+            Ok(predictions) => Some(predictions),
             Err(error) => {
-                decision.fallback = Some(named(&error));
+                self.decision.fallback = Some(named(&error));
+                self.engine = None;
+                if self.decision.slots.is_empty() {
+                    self.decision.source = Source::Page;
+                    self.decision.temperature = 0.0;
+                }
                 None
             }
-        },
-    };
-    let mut random = Random::new(request.seed);
-    let mut taken: BTreeSet<&str> = BTreeSet::new();
-    decision.source = if predictions.is_some() { Source::Model } else { Source::Page };
-    if predictions.is_none() {
-        decision.temperature = 0.0;
+        }
     }
-    if let (true, Some((engine, all))) = (request.explain, &predictions)
-        && let Some(any) = all.iter().flatten().next()
-    {
-        decision.shared = engine.shared_attributions(any);
-    }
-    for (index, slot) in request.slots.iter().enumerate() {
-        let (eligible, withheld) = eligible(slot, &taken);
-        let order = match &predictions {
-            Some((engine, all)) => {
-                ranked(engine, request, slot, &eligible, &all[index], decision.temperature, &mut random)
+
+    fn place(&mut self, slot: &Slot, predictions: Option<&[Prediction]>) -> &RankedSlot {
+        let (eligible, withheld) = eligible(slot, &self.taken);
+        let order = match self.engine.zip(predictions) {
+            Some((engine, predictions)) => {
+                if let (true, true, Some(any)) =
+                    (self.request.explain, self.decision.shared.is_empty(), predictions.first())
+                {
+                    self.decision.shared = engine.shared_attributions(any);
+                }
+                let temperature = self.decision.temperature;
+                ranked(engine, &self.request, slot, &eligible, predictions, temperature, &mut self.random)
             }
             None => eligible.iter().map(|index| (*index, kept(&slot.candidates[*index].id))).collect(),
         };
         let show = slot.show.unwrap_or(order.len()).min(order.len());
-        taken.extend(order[..show].iter().map(|(index, _)| slot.candidates[*index].id.as_str()));
+        self.taken.extend(order[..show].iter().map(|(index, _)| slot.candidates[*index].id.clone()));
         let items = order.into_iter().map(|(_, item)| item).collect();
-        decision.slots.push(RankedSlot { id: slot.id.clone(), show, items, withheld });
+        self.decision.slots.push(RankedSlot { id: slot.id.clone(), show, items, withheld });
+        &self.decision.slots[self.decision.slots.len() - 1]
     }
-    decision
 }
 
 /// [`decide`] on JSON. What cannot be read gives a decision without slots that names the fault. A profile
@@ -123,7 +197,7 @@ fn frame(engine: Option<&Engine>, request: &Request) -> Decision {
 }
 
 /// Indices of the candidates that may be shown, and why the others may not.
-fn eligible(slot: &Slot, taken: &BTreeSet<&str>) -> (Vec<usize>, Vec<Withheld>) {
+fn eligible(slot: &Slot, taken: &BTreeSet<String>) -> (Vec<usize>, Vec<Withheld>) {
     let (mut eligible, mut withheld) = (Vec::new(), Vec::new());
     let excluded: BTreeSet<&str> = slot.excluded.iter().map(String::as_str).collect();
     let mut seen = BTreeSet::new();

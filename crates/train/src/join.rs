@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+pub use attune::decision::{Outcome, OutcomeKind};
 use attune::feature::{symbol, symbol_of};
 use serde::{Deserialize, Serialize};
 
@@ -25,43 +26,6 @@ impl Default for Rules {
     fn default() -> Self {
         Self { window: 7 * DAY, returns: 7 * DAY, slack: 60_000 }
     }
-}
-
-/// What came of a shown item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OutcomeKind {
-    /// It came into view.
-    Impression,
-    /// It was chosen.
-    Click,
-    /// It was bought.
-    Conversion,
-    /// It was sent back.
-    Return,
-    /// Its page was read for a time.
-    Dwell,
-    /// It brought money.
-    Revenue,
-}
-
-/// One line of outcomes, as logged.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Outcome {
-    /// Removes duplicates.
-    #[serde(default)]
-    pub id: String,
-    /// The decision it came of.
-    pub decision: String,
-    /// The slot; any slot of the decision when absent.
-    #[serde(default)]
-    pub slot: Option<String>,
-    /// The item.
-    pub item: String,
-    /// What happened.
-    pub kind: OutcomeKind,
-    /// Milliseconds since 1970-01-01 UTC.
-    pub at: i64,
 }
 
 /// An outcome kept until its decision is read: 40 bytes.

@@ -56,6 +56,7 @@ pub(super) fn entry(line: &str) -> Entry {
                     item: item.id.clone(),
                     kind,
                     at: event.at,
+                    value: event.value,
                 },
             );
             Entry::Event(Box::new(event), outcome)
