@@ -8,7 +8,7 @@
 //!
 //! ```
 //! let page = br#"<ul data-attune-slot="home"><li data-attune-id="a">A</li> <li data-attune-id="b">B</li></ul>"#;
-//! let mut reorderer = attune_html::Reorderer::new(1 << 20, |slot| {
+//! let mut reorderer = attune_html::Reorderer::new(1 << 20, Default::default(), |slot| {
 //!     Some(slot.candidates.iter().rev().map(|candidate| candidate.id.clone()).collect())
 //! });
 //! let mut out = Vec::new();
@@ -18,7 +18,9 @@
 //! assert_eq!(out, expected);
 //! ```
 
+mod charset;
 mod fields;
+pub mod headers;
 mod hidden;
 mod locate;
 
@@ -26,6 +28,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use attune::wire::Slot;
+
+pub use charset::Charset;
 
 use fields::card;
 use locate::{Locator, Mark};
@@ -42,6 +46,8 @@ pub enum Outcome {
     TooLarge,
     /// It, or a card of it, has no end tag of its own.
     Unclosed,
+    /// The rest of it did not come in time.
+    Late,
 }
 
 type Choose<'a> = dyn FnMut(&Slot) -> Option<Vec<String>> + 'a;
@@ -73,9 +79,13 @@ impl<'a> Reorderer<'a> {
     /// `choose` gets a slot as the page has it and answers ids in their order, or nothing; ids it leaves out follow as
     /// they stand, ids that are none are passed over. A slot of more than `limit` bytes goes out as it came.
     #[must_use]
-    pub fn new(limit: usize, choose: impl FnMut(&Slot) -> Option<Vec<String>> + 'a) -> Self {
+    pub fn new(
+        limit: usize,
+        charset: Charset,
+        choose: impl FnMut(&Slot) -> Option<Vec<String>> + 'a,
+    ) -> Self {
         Self {
-            locator: Locator::new(limit),
+            locator: Locator::new(limit, charset),
             choose: Box::new(choose),
             limit,
             held: Vec::new(),
@@ -105,6 +115,20 @@ impl<'a> Reorderer<'a> {
     pub fn end(&mut self, out: &mut Vec<u8>) {
         if let Some(open) = self.open.take() {
             self.outcomes.push((open.slot.id, open.given_up.unwrap_or(Outcome::Unclosed)));
+        }
+        self.release(self.base + self.held.len(), out);
+    }
+
+    /// How many bytes of the page have come and not gone out.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Gives up the slot that is held back: it goes out as it came.
+    pub fn let_go(&mut self, out: &mut Vec<u8>) {
+        if let Some(open) = &mut self.open {
+            open.given_up.get_or_insert(Outcome::Late);
         }
         self.release(self.base + self.held.len(), out);
     }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use lol_html::html_content::{Element, EndTag};
 use lol_html::{HtmlRewriter, MemorySettings, Settings, element};
 
+use crate::charset::Charset;
 use crate::fields::{Attributes, unescaped};
 
 /// What `lol_html` itself may hold: one token, and the stack of open elements.
@@ -56,7 +57,7 @@ pub(crate) struct Locator {
 
 impl Locator {
     /// `limit` is the largest slot, which is also the largest start tag that is waited for.
-    pub(crate) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize, charset: Charset) -> Self {
         let marks = Shared::default();
         let (slots, cards) = (Rc::clone(&marks), Rc::clone(&marks));
         let memory = MemorySettings::new().with_max_allowed_memory_usage(MEMORY + limit);
@@ -72,6 +73,8 @@ impl Locator {
                     Ok(())
                 }
             ))
+            .with_encoding(charset.encoding)
+            .with_adjust_charset_on_meta_tag(!charset.declared)
             .with_strict(false)
             .with_memory_settings(memory);
         let nowhere: fn(&[u8]) = |_| {};

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use attune::wire::{Slot, Value};
-use attune_html::{Outcome, Reorderer};
+use attune_html::{Charset, Outcome, Reorderer};
 use proptest::prelude::*;
 
 const LIMIT: usize = 4096;
@@ -14,7 +14,7 @@ fn reordered(
     chunks: &[usize],
     choose: impl FnMut(&Slot) -> Option<Vec<String>>,
 ) -> (Vec<u8>, Vec<(String, Outcome)>) {
-    let mut reorderer = Reorderer::new(LIMIT, choose);
+    let mut reorderer = Reorderer::new(LIMIT, Charset::default(), choose);
     let (mut out, mut rest) = (Vec::new(), page);
     for size in chunks.iter().cycle() {
         let (chunk, later) = rest.split_at((*size).clamp(1, rest.len().max(1)).min(rest.len()));
@@ -120,7 +120,7 @@ fn scripts_and_comments_are_no_markup() {
 
 #[test]
 fn nothing_is_held_back_outside_a_slot_nor_a_slot_longer_than_it_lasts() {
-    let mut reorderer = Reorderer::new(LIMIT, reversed);
+    let mut reorderer = Reorderer::new(LIMIT, Charset::default(), reversed);
     let mut out = Vec::new();
     let mut gone = |bytes: &str| {
         reorderer.write(bytes.as_bytes(), &mut out);
@@ -130,6 +130,54 @@ fn nothing_is_held_back_outside_a_slot_nor_a_slot_longer_than_it_lasts() {
     assert_eq!(gone("<ul data-attune-slot=s>"), 29);
     assert_eq!(gone("<li data-attune-id=a></li>"), 29);
     assert_eq!(gone("</ul>two"), 63);
+}
+
+#[test]
+fn a_slot_whose_rest_is_late_goes_out_as_it_came_and_the_next_one_is_ordered() {
+    let slot = |id: &str| {
+        format!("<ul data-attune-slot={id}><li data-attune-id=a></li><li data-attune-id=b></li></ul>")
+    };
+    let page = slot("slow") + &slot("quick");
+    let (first, rest) = page.split_at(60);
+    let mut reorderer = Reorderer::new(LIMIT, Charset::default(), reversed);
+    let mut out = Vec::new();
+    reorderer.write(first.as_bytes(), &mut out);
+    assert!(reorderer.held() > 0);
+    reorderer.let_go(&mut out);
+    assert_eq!((out.as_slice(), reorderer.held()), (first.as_bytes(), 0));
+    reorderer.write(rest.as_bytes(), &mut out);
+    reorderer.end(&mut out);
+    let quick = "<ul data-attune-slot=quick><li data-attune-id=b></li><li data-attune-id=a></li></ul>";
+    assert_eq!(String::from_utf8(out).unwrap(), slot("slow") + quick);
+    let expected = [("slow".to_owned(), Outcome::Late), ("quick".to_owned(), Outcome::Ordered)];
+    assert_eq!(reorderer.outcomes(), expected);
+}
+
+#[test]
+fn names_are_read_in_the_encoding_of_the_page() {
+    let slot = "<ul data-attune-slot=s><li data-attune-id=a data-attune-brand=\"";
+    let rest = "\"></li><li data-attune-id=b></li></ul>";
+    let brand = |page: &[u8], charset: Charset| {
+        let mut brand = Value::from("");
+        let mut reorderer = Reorderer::new(LIMIT, charset, |slot| {
+            brand = slot.candidates[0].fields.get("brand").unwrap().clone();
+            None
+        });
+        let mut out = Vec::new();
+        reorderer.write(page, &mut out);
+        reorderer.end(&mut out);
+        drop(reorderer);
+        assert_eq!(out, page);
+        brand
+    };
+    let page = |meta: &str, name: &[u8]| [meta.as_bytes(), slot.as_bytes(), name, rest.as_bytes()].concat();
+    let gb = b"\xd6\xd0\xce\xc4";
+    assert_eq!(brand(&page("", gb), Charset::declared("gb18030").unwrap()), "中文".into());
+    assert_eq!(brand(&page("<meta charset=gbk>", gb), Charset::default()), "中文".into());
+    assert_eq!(
+        brand(&page("<meta charset=gbk>", "中文".as_bytes()), Charset::declared("utf-8").unwrap()),
+        "中文".into()
+    );
 }
 
 #[test]
