@@ -135,7 +135,7 @@ test("problems are problem documents", async () => {
     ["POST", "/recommend/default", 404, "not_found"],
     ["GET", "/no/such/page", 404, "not_found"],
     ["DELETE", "/no/such/page", 404, "not_found"],
-    ["POST", "/v1/forget", 404, "no_profiles"],
+    ["POST", "/v1/forget", 403, "no_key"],
   ];
   for (const [method, path, status, code] of cases) {
     const body = method === "GET" || method === "DELETE" ? undefined : '{"user":"u1","items":[]}';

@@ -10,7 +10,7 @@ import { Log, LogLevel, Miniflare } from "miniflare";
 import { parseToml } from "./toml.mjs";
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const KNOWN = ["name", "main", "compatibility_date", "compatibility_flags", "build", "assets", "vars", "durable_objects", "migrations", "observability"];
+const KNOWN = ["name", "main", "compatibility_date", "compatibility_flags", "build", "assets", "vars", "durable_objects", "migrations", "ratelimits", "observability"];
 
 export function readConfig() {
   const config = parseToml(readFileSync(join(ROOT, "wrangler.toml"), "utf8"));
@@ -19,8 +19,8 @@ export function readConfig() {
   return config;
 }
 
-/** Miniflare's options for the Worker of wrangler.toml. `vars` are laid over its own. */
-export function workerOptions({ vars = {}, www = process.env.ATTUNE_WWW, build = process.env.ATTUNE_WORKER } = {}) {
+/** Miniflare's options for the Worker of wrangler.toml. `vars` are laid over its own; `limit` is the rate limit's. */
+export function workerOptions({ vars = {}, www = process.env.ATTUNE_WWW, build = process.env.ATTUNE_WORKER, limit } = {}) {
   const config = readConfig();
   const main = build ? join(resolve(build), basename(config.main)) : join(ROOT, config.main);
   if (!existsSync(main)) throw new Error(`${main} is not there: cargo xtask build worker`);
@@ -42,6 +42,9 @@ export function workerOptions({ vars = {}, www = process.env.ATTUNE_WWW, build =
       objects.map(({ name, class_name: className }) => [name, { className, useSQLite: sqlite.has(className) }]),
     ),
   };
+  options.ratelimits = Object.fromEntries(
+    (config.ratelimits ?? []).map(({ name, simple }) => [name, { simple: { ...simple, ...(limit && { limit }) } }]),
+  );
   if (config.assets && www !== null) {
     const { directory, binding, html_handling, not_found_handling, ...others } = config.assets;
     if (Object.keys(others).length > 0) throw new Error(`not known in [assets]: ${Object.keys(others).join(", ")}`);
@@ -55,15 +58,18 @@ export function workerOptions({ vars = {}, www = process.env.ATTUNE_WWW, build =
   return options;
 }
 
-/** Starts it; `fetch(path, init)` asks it over HTTP. */
-export async function startWorker({ port = 0, verbose = false, ...rest } = {}) {
+/** Starts it; `fetch(path, init)` asks it over HTTP. What its objects keep outlives it in the folder
+ * `persist`. `direct` goes round miniflare's own proxy, which does not stream. */
+export async function startWorker({ port = 0, verbose = false, persist, direct = false, ...rest } = {}) {
   const miniflare = new Miniflare({
     host: "127.0.0.1",
     port,
     log: new Log(verbose ? LogLevel.INFO : LogLevel.ERROR),
-    workers: [workerOptions(rest)],
+    ...(persist && { defaultPersistRoot: persist, durableObjectsPersist: true }),
+    workers: [{ ...workerOptions(rest), ...(direct && { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] }) }],
   });
-  const url = await miniflare.ready;
+  const ready = await miniflare.ready;
+  const url = direct ? await miniflare.unsafeGetDirectURL() : ready;
   return {
     miniflare,
     url,

@@ -2,13 +2,16 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { startWorker } from "./miniflare.mjs";
+import { setTimeout as pause } from "node:timers/promises";
+import { scratch, startWorker } from "./miniflare.mjs";
 import { NOW, products, rankRequest } from "./shop.mjs";
 
+const KEY = { authorization: "Bearer key" };
+const vars = { ATTUNE_PROFILES: "server", ATTUNE_SALT: "a test's salt", ATTUNE_KEY: "key" };
 let worker;
 let health;
 before(async () => {
-  worker = await startWorker({ www: null, vars: { ATTUNE_PROFILES: "server", ATTUNE_SALT: "a test's salt" } });
+  worker = await startWorker({ www: null, vars });
   health = await (await worker.fetch("/health")).json();
 });
 after(() => worker.stop());
@@ -48,9 +51,47 @@ test("an event that comes again does not count again", async () => {
 test("a shopper can be forgotten", async () => {
   const cold = await rank("dave");
   await feedback(clicks("dave", "lamps", 8));
-  assert.deepEqual(await (await worker.post("/v1/forget", { user: "dave" })).json(), { forgotten: true });
+  assert.deepEqual(await (await worker.post("/v1/forget", { user: "dave" }, KEY)).json(), { forgotten: true });
   assert.deepEqual((await rank("dave")).items, cold.items);
   assert.equal((await feedback(clicks("dave", "lamps", 8))).repeated, 0, "the ids are forgotten too");
+});
+
+test("all that is kept of a shopper is given", async () => {
+  await feedback(clicks("grace", "shoes", 3));
+  const { profile, log } = await (await worker.post("/v1/export", { user: "grace" }, KEY)).json();
+  assert.deepEqual([profile.preferences.category.shoes.count > 0, log], [true, []]);
+});
+
+test("a profile outlives the runtime, whether or not it was written yet", async () => {
+  const persist = scratch("attune-objects-");
+  const given = async (worker) => (await (await worker.post("/v1/export", { user: "henry" }, KEY)).json()).profile;
+  let kept = await startWorker({ www: null, vars, persist });
+  await kept.post("/feedback", clicks("henry", "bags", 3));
+  const early = await given(kept);
+  await kept.stop();
+  kept = await startWorker({ www: null, vars, persist });
+  assert.deepEqual(await given(kept), early, "from the events alone");
+  await pause(6_500);
+  assert.deepEqual(await given(kept), early);
+  await kept.stop();
+  kept = await startWorker({ www: null, vars, persist });
+  assert.deepEqual(await given(kept), early, "from the profile that the alarm wrote");
+  assert.equal((await (await kept.post("/feedback", clicks("henry", "bags", 3))).json()).repeated, 3);
+  await kept.stop();
+});
+
+test("a profile without new events is erased after its lifetime", async () => {
+  const brief = await startWorker({ www: null, vars: { ...vars, ATTUNE_PROFILE_DAYS: String(6_000 / 86_400_000) } });
+  try {
+    const preferences = async () => (await (await brief.post("/v1/export", { user: "iris" }, KEY)).json()).profile.preferences;
+    await brief.post("/feedback", clicks("iris", "bags", 3));
+    assert.ok(Object.keys((await preferences()) ?? {}).length > 0);
+    const empty = async () => Object.keys((await preferences()) ?? {}).length === 0;
+    for (let tries = 0; !(await empty()) && tries < 60; tries++) await pause(250);
+    assert.ok(await empty());
+  } finally {
+    await brief.stop();
+  }
 });
 
 test("Metarank's events teach through the items named beside them", async () => {

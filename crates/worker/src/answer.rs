@@ -21,6 +21,12 @@ pub(crate) fn json(value: &impl Serialize) -> Answer {
     INIT.with(|init| respond(&body, init.as_ref())).map_err(|error| Problem::from(worker::Error::from(error)))
 }
 
+/// Text of a media type.
+pub(crate) fn text(body: &str, kind: &str) -> Answer {
+    let init = init(200, kind, &[]);
+    respond(body, init.as_ref()).map_err(|error| Problem::from(worker::Error::from(error)))
+}
+
 /// A problem document.
 pub(crate) fn problem(problem: &Problem) -> worker::Result<Response> {
     let body = serde_json::to_string(problem).unwrap_or_default();

@@ -17,6 +17,9 @@ struct Health<'a> {
     integrity: &'a str,
     schema: &'a str,
     mode: &'static str,
+    /// Variables that could not be understood.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    settings: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     fallback: Option<Why>,
 }
@@ -31,13 +34,14 @@ pub(crate) fn health(settings: &Settings) -> Answer {
     let engine = bundle::engine();
     let wrong = bundle::trusted(settings).err();
     json(&Health {
-        status: if wrong.is_none() { "ok" } else { "degraded" },
+        status: if wrong.is_none() && settings.wrong.is_empty() { "ok" } else { "degraded" },
         version: env!("CARGO_PKG_VERSION"),
         model: bundle::name(),
         bundle: engine.map_or("", |engine| engine.hash()),
         integrity: engine.map_or("", |_| bundle::integrity()),
         schema: engine.map_or("", |engine| engine.schema()),
         mode: settings.mode(),
+        settings: &settings.wrong,
         fallback: wrong.map(|error| Why { code: error.code(), message: error.to_string() }),
     })
 }

@@ -4,29 +4,39 @@
 //! |---|---|
 //! | `POST /rank/<model>` | Metarank's ranking request and answer; `?explain=true` |
 //! | `POST /predict/<model>` | effects of every candidate, in the page's own order |
-//! | `POST /v1/decide` | Attune's own request and decision; `?model=<model>` |
+//! | `POST /rank`, `POST /v1/decide` | Attune's own request and decision, all slots of a page; `?model=<model>` |
 //! | `POST /feedback` | events: Attune's, Metarank's, GA4's; one, an array, or JSON lines |
-//! | `POST /v1/forget` | forgets one shopper's profile, in `server` mode |
-//! | `GET /health` | what is running |
+//! | `POST /v1/log`, `GET /v1/log` | the decision log: lines in, lines out |
+//! | `POST /v1/export`, `POST /v1/forget` | all that is kept of one shopper |
+//! | `GET`, `PUT`, `DELETE /v1/rollout` | another bundle for a share of the shoppers |
+//! | `GET /health`, `GET /metrics`, `GET /openapi.json` | what is running, what it counted, what it understands |
 //!
-//! Everything else is the storefront's static files. Errors are problem documents (RFC 9457).
+//! Everything else is the shop: pages of an origin, whose slots are put in order as they stream by, or static files.
+//! Errors are problem documents (RFC 9457).
 
+mod access;
 mod answer;
 mod body;
 mod bundle;
 mod feedback;
 mod health;
+mod html;
+mod log;
+mod metrics;
+mod object;
 mod predict;
 mod problem;
 mod profile;
 mod rank;
+mod rollout;
 mod settings;
 
 use worker::{Context, Env, Method, Request, Result, event, web_sys::Response};
 
+use access::Access;
 use answer::Answer;
 use problem::Problem;
-use settings::Settings;
+use settings::{Origin, Settings};
 
 /// Builds the network's plan while the script starts, where the time budget is a second and not a request's.
 #[event(start)]
@@ -46,48 +56,130 @@ fn start() {
 }
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
-    match route(request, &env).await {
-        Ok(response) => Ok(response),
-        Err(problem) => answer::problem(&problem),
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    let settings = Settings::of(&env);
+    let Some((route, access)) = Route::of(&request, settings) else {
+        let answer = match settings.origin {
+            Origin::Files => files(request, &env).await,
+            _ => html::page(request, &env, context, settings, bundle::trusted(settings)).await,
+        };
+        return answer.or_else(|problem| answer::problem(&problem));
+    };
+    if let Some(answer) = access::preflight(&request, settings) {
+        return answer.or_else(|problem| answer::problem(&problem)).inspect(|response| {
+            if let Some(origin) = access::reader(&request, settings) {
+                access::share(response, &origin);
+            }
+        });
     }
+    let reader = access::reader(&request, settings);
+    let name = route.name();
+    let answer = match access::check(&request, &env, settings, access).await {
+        Ok(()) => route.answer(request, &env, &context, settings).await,
+        Err(problem) => Err(problem),
+    };
+    let response = answer.or_else(|problem| answer::problem(&problem))?;
+    metrics::count("requests", &format!("{name}:{}", response.status()));
+    if let Some(origin) = reader {
+        access::share(&response, &origin);
+    }
+    Ok(response)
 }
 
-const ROUTES: &str = "POST /rank/<model>, POST /predict/<model>, POST /v1/decide, POST /feedback, POST /v1/forget, GET /health";
+/// The Worker's own routes.
+enum Route {
+    Rank(String),
+    Predict(String),
+    Decide(&'static str),
+    Feedback,
+    Log,
+    Export,
+    Forget,
+    Rollout,
+    Health,
+    Metrics,
+    OpenApi,
+}
 
-async fn route(request: Request, env: &Env) -> Answer {
-    let path = request.path();
-    let settings = Settings::read(env);
-    let post = |name| only(&request, &[Method::Post], name);
-    match path.trim_matches('/').split('/').collect::<Vec<_>>().as_slice() {
-        ["rank", model] => {
-            post("/rank/<model>")?;
-            let engine = bundle::model(model, env, &settings).await?;
-            rank::rank(request, env, &settings, engine).await
+impl Route {
+    /// The route of a path, and what it asks of its caller.
+    fn of(request: &Request, settings: &Settings) -> Option<(Self, Access)> {
+        let path = request.path();
+        let mut path = path.trim_matches('/');
+        if !settings.prefix.is_empty() {
+            path = path.strip_prefix(settings.prefix.as_str())?.strip_prefix('/')?;
         }
-        ["predict", model] => {
-            post("/predict/<model>")?;
-            let engine = bundle::model(model, env, &settings).await?;
-            predict::predict(request, engine).await
+        let reads = request.method() == Method::Get;
+        Some(match path.split('/').collect::<Vec<_>>().as_slice() {
+            ["rank"] => (Self::Decide("/rank"), Access::Ranking),
+            ["rank", model] => (Self::Rank((*model).to_owned()), Access::Ranking),
+            ["predict", model] => (Self::Predict((*model).to_owned()), Access::Ranking),
+            ["v1", "decide"] => (Self::Decide("/v1/decide"), Access::Ranking),
+            ["feedback"] => (Self::Feedback, Access::Writing),
+            ["v1", "log"] => (Self::Log, if reads { Access::Shop } else { Access::Writing }),
+            ["v1", "export"] => (Self::Export, Access::Shop),
+            ["v1", "forget"] => (Self::Forget, Access::Shop),
+            ["v1", "rollout"] => (Self::Rollout, Access::Shop),
+            ["health"] => (Self::Health, Access::Open),
+            ["metrics"] => (Self::Metrics, Access::Shop),
+            ["openapi.json"] => (Self::OpenApi, Access::Open),
+            _ => return None,
+        })
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Rank(_) => "/rank/<model>",
+            Self::Predict(_) => "/predict/<model>",
+            Self::Decide(name) => name,
+            Self::Feedback => "/feedback",
+            Self::Log => "/v1/log",
+            Self::Export => "/v1/export",
+            Self::Forget => "/v1/forget",
+            Self::Rollout => "/v1/rollout",
+            Self::Health => "/health",
+            Self::Metrics => "/metrics",
+            Self::OpenApi => "/openapi.json",
         }
-        ["v1", "decide"] => {
-            post("/v1/decide")?;
-            let engine = bundle::model(&rank::query(&request, "model", "default"), env, &settings).await?;
-            rank::decide(request, env, &settings, engine).await
+    }
+
+    fn methods(&self) -> &'static [Method] {
+        match self {
+            Self::Log => &[Method::Get, Method::Post],
+            Self::Rollout => &[Method::Get, Method::Put, Method::Delete],
+            Self::Health | Self::Metrics | Self::OpenApi => &[Method::Get, Method::Head],
+            _ => &[Method::Post],
         }
-        ["feedback"] => {
-            post("/feedback")?;
-            feedback::feedback(request, env, &settings).await
+    }
+
+    async fn answer(
+        self,
+        request: Request,
+        env: &Env,
+        context: &Context,
+        settings: &'static Settings,
+    ) -> Answer {
+        only(&request, self.methods(), self.name())?;
+        let asked = |model| rank::Asked { model, env, context, settings };
+        match &self {
+            Self::Rank(model) => rank::rank(request, asked(model)).await,
+            Self::Predict(model) => {
+                predict::predict(request, bundle::model(model, env, settings).await?).await
+            }
+            Self::Decide(_) => {
+                let model = rank::query(&request, "model", "default");
+                rank::decide(request, asked(&model)).await
+            }
+            Self::Feedback => feedback::feedback(request, env, settings).await,
+            Self::Log if request.method() == Method::Get => log::read(&request, env, settings).await,
+            Self::Log => log::receive(request, env, settings).await,
+            Self::Export => feedback::export(request, env, settings).await,
+            Self::Forget => feedback::forget(request, env, settings).await,
+            Self::Rollout => rollout::route(request, env, settings).await,
+            Self::Health => health::health(settings),
+            Self::Metrics => metrics::metrics(),
+            Self::OpenApi => answer::text(include_str!("../openapi.json"), "application/json"),
         }
-        ["v1", "forget"] => {
-            post("/v1/forget")?;
-            feedback::forget(request, env, &settings).await
-        }
-        ["health"] => {
-            only(&request, &[Method::Get, Method::Head], "/health")?;
-            health::health(&settings)
-        }
-        _ => files(request, env).await,
     }
 }
 
@@ -103,8 +195,13 @@ fn only(request: &Request, methods: &[Method], route: &str) -> std::result::Resu
 
 /// The storefront, where there is one.
 async fn files(request: Request, env: &Env) -> Answer {
-    let missing =
-        || Problem::new(404, "not_found", format!("there is no such page; the Worker knows {ROUTES}"));
+    let missing = || {
+        Problem::new(
+            404,
+            "not_found",
+            "there is no such page; GET /openapi.json describes what the Worker knows",
+        )
+    };
     if !matches!(request.method(), Method::Get | Method::Head) {
         return Err(missing());
     }

@@ -21,11 +21,15 @@ impl Problem {
     pub(crate) fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
         let title = match status {
             400 => "Bad request",
+            401 => "Unauthorized",
+            403 => "Forbidden",
             404 => "Not found",
             405 => "Method not allowed",
             413 => "Content too large",
             415 => "Unsupported media type",
             422 => "Unprocessable content",
+            429 => "Too many requests",
+            502 => "Bad gateway",
             503 => "Service unavailable",
             _ => "Internal error",
         };

@@ -1,19 +1,56 @@
-//! `POST /rank/<model>` and `POST /v1/decide`.
+//! `POST /rank/<model>`, `POST /rank` and `POST /v1/decide`.
 
+use attune::LogOptions;
 use attune::decision::{Decision, Fallback};
 use attune::event::metarank::{Answer as MetarankAnswer, RankRequest};
 use attune::wire::{Mode, Request as WireRequest};
-use worker::{Date, Env, Request};
+use worker::{Context, Date, Env, Request};
 
 use crate::answer::{Answer, json};
 use crate::bundle::Loaded;
 use crate::problem::Problem;
 use crate::settings::{Profiles, Settings};
-use crate::{body, bundle, profile};
+use crate::{body, bundle, log, metrics, profile, rollout};
+
+/// What ranking takes beside the request: who is asked, where, and for which model.
+pub(crate) struct Asked<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) env: &'a Env,
+    pub(crate) context: &'a Context,
+    pub(crate) settings: &'static Settings,
+}
+
+impl Asked<'_> {
+    /// The engine for a request: the default model may be another one for some shoppers.
+    async fn engine(&self, wire: Option<&WireRequest>) -> Result<Loaded, Problem> {
+        if self.model == "default" && self.settings.rollout {
+            let key = wire.map(|wire| wire.shopper.as_deref().unwrap_or(&wire.id)).unwrap_or_default();
+            if let Some(other) = rollout::model(key, self.env, self.settings).await
+                && let Ok(Ok(engine)) = bundle::model(&other, self.env, self.settings).await
+            {
+                return Ok(Ok(engine));
+            }
+        }
+        bundle::model(self.model, self.env, self.settings).await
+    }
+
+    /// Counts a decision, and logs it where a log is kept.
+    fn done(&self, decision: &Decision, wire: &WireRequest, id: Option<&str>) {
+        metrics::decided(decision);
+        if self.settings.log && !decision.slots.is_empty() {
+            let mut line = decision.log_line(wire, LogOptions { fields: true, profile: false });
+            if let Some(id) = id {
+                line.decision.id = id.to_owned();
+            }
+            let (env, settings) = (self.env.clone(), self.settings);
+            self.context.wait_until(async move { log::decided(&env, settings, line).await });
+        }
+    }
+}
 
 /// Ranks in Metarank's form. A bundle that cannot be used costs the ranking, not the answer: the page's own order
-/// comes back, and `fallback` says why.
-pub(crate) async fn rank(mut request: Request, env: &Env, settings: &Settings, engine: Loaded) -> Answer {
+/// comes back, and `fallback` says why. What comes of it names the request's id, and so the log does.
+pub(crate) async fn rank(mut request: Request, asked: Asked<'_>) -> Answer {
     let explain = explain(&request);
     let text = body::text(&mut request, body::MAX_REQUEST).await?;
     let now = now();
@@ -21,31 +58,32 @@ pub(crate) async fn rank(mut request: Request, env: &Env, settings: &Settings, e
     if wire.user_agent.is_none() {
         wire.user_agent = request.headers().get("user-agent").ok().flatten();
     }
-    lost = remember(&mut wire, env, settings).await.or(lost);
+    let engine = asked.engine(Some(&wire)).await?;
+    lost = remember(&mut wire, asked.env, asked.settings).await.or(lost);
     let start = clock();
     let mut decision = attune::decide(engine, &wire);
     note(&mut decision, lost);
+    asked.done(&decision, &wire, Some(&wire.id));
     let mut answer = MetarankAnswer::new(decision, explain);
     let took = clock() - start;
     answer.took = (took > 0.0).then_some(took);
     json(&answer)
 }
 
-/// Decides in Attune's own form.
-pub(crate) async fn decide(mut request: Request, env: &Env, settings: &Settings, engine: Loaded) -> Answer {
+/// Decides in Attune's own form: one page with all its slots.
+pub(crate) async fn decide(mut request: Request, asked: Asked<'_>) -> Answer {
     let text = body::text(&mut request, body::MAX_REQUEST).await?;
-    let decision = match settings.profiles {
-        Profiles::None => attune::decide_json(engine, &text),
-        Profiles::Server => match WireRequest::from_json(&text) {
-            Ok(mut wire) => {
-                let lost = remember(&mut wire, env, settings).await;
-                let mut decision = attune::decide(engine, &wire);
-                note(&mut decision, lost);
-                decision
-            }
-            // The core says what is wrong, and keeps what can be kept.
-            Err(_) => attune::decide_json(engine, &text),
-        },
+    let decision = match WireRequest::from_json(&text) {
+        Ok(mut wire) => {
+            let engine = asked.engine(Some(&wire)).await?;
+            let lost = remember(&mut wire, asked.env, asked.settings).await;
+            let mut decision = attune::decide(engine, &wire);
+            note(&mut decision, lost);
+            asked.done(&decision, &wire, None);
+            decision
+        }
+        // The core says what is wrong, and keeps what can be kept.
+        Err(_) => attune::decide_json(asked.engine(None).await?, &text),
     };
     match &decision.fallback {
         Some(fallback) if fallback.code == "malformed" => {
