@@ -4,12 +4,13 @@
 import { Agent, request as httpRequest } from "node:http";
 import { performance } from "node:perf_hooks";
 
-/** `rate` requests a second for `seconds`; latencies in milliseconds, errors counted, at most `patience` ms late. */
-export function load(url, body, { rate, seconds, patience = 10_000 }) {
+/**
+ * `rate` requests a second for `seconds`; latencies in milliseconds, errors counted, at most `patience` ms late.
+ * `ask(n)` gives the n-th request: `{ url, body?, headers? }`, a GET without a body.
+ */
+export function load(ask, { rate, seconds, patience = 10_000 }) {
   const agent = new Agent({ keepAlive: true, maxSockets: 256, noDelay: true });
   const total = Math.round(rate * seconds);
-  const bytes = Buffer.from(body);
-  const headers = { "content-type": "application/json", "content-length": bytes.length };
   const latencies = [];
   let sent = 0;
   let back = 0;
@@ -22,6 +23,9 @@ export function load(url, body, { rate, seconds, patience = 10_000 }) {
       done({ latencies, errors, sent: total });
     };
     const send = (due) => {
+      const { url, body, headers: more } = ask(sent - 1);
+      const bytes = body === undefined ? undefined : Buffer.from(body);
+      const headers = { ...(bytes && { "content-type": "application/json", "content-length": bytes.length }), ...more };
       let over = false;
       const end = (error) => {
         if (over) return;
@@ -30,7 +34,7 @@ export function load(url, body, { rate, seconds, patience = 10_000 }) {
         else latencies.push(performance.now() - due);
         finished();
       };
-      const request = httpRequest(url, { method: "POST", agent, headers, timeout: patience });
+      const request = httpRequest(url, { method: bytes ? "POST" : "GET", agent, headers, timeout: patience });
       request.on("response", (response) => {
         response.resume();
         response.on("end", () => end(response.statusCode === 200 ? null : `HTTP ${response.statusCode}`));

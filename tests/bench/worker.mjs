@@ -58,16 +58,16 @@ const urls = {
 
 const runs = { attune: [], null: [] };
 const bursts = { attune: [], null: [] };
-for (const url of Object.values(urls)) await load(url, body, { rate: RATE, seconds: 2 });
+for (const url of Object.values(urls)) await load(() => ({ url, body }), { rate: RATE, seconds: 2 });
 for (let round = 0; round < ROUNDS; round++) {
   const order = round % 2 ? ["null", "attune"] : ["attune", "null"];
   for (const name of order) {
-    runs[name].push(await load(urls[name], body, { rate: RATE, seconds: SECONDS }));
+    runs[name].push(await load(() => ({ url: urls[name], body }), { rate: RATE, seconds: SECONDS }));
     const { p50_ms, p99_ms, errors } = summary(runs[name].slice(-1));
     say(`  round ${round + 1}, ${name}: p50 ${p50_ms} ms, p99 ${p99_ms} ms, ${errors} errors`);
   }
 }
-for (const name of ["attune", "null"]) bursts[name].push(await load(urls[name], body, BURST));
+for (const name of ["attune", "null"]) bursts[name].push(await load(() => ({ url: urls[name], body }), BURST));
 await miniflare.dispose();
 
 const steady = { attune: summary(runs.attune), null: summary(runs.null) };

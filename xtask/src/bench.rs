@@ -17,7 +17,9 @@ use crate::{
 };
 
 /// The benchmarks there are.
-pub(crate) const NAMES: [&str; 3] = ["rank", "worker", "train"];
+pub(crate) const NAMES: [&str; 5] = ["rank", "worker", "html", "soak", "train"];
+/// Those that are scripts around the Worker.
+const OF_WORKER: [&str; 3] = ["worker", "html", "soak"];
 /// Rows of the timed run, and of the run whose memory is held against it.
 const ROWS: [u64; 2] = [1_000_000, 4_000_000];
 const SEED: &str = "1";
@@ -26,13 +28,18 @@ const FOLDS: u32 = 5;
 
 /// Runs the named benchmarks, or all. With `json`, standard output is one object with a member for each.
 pub(crate) fn bench(ws: &Workspace, names: &[String], json: bool) -> Result<()> {
-    let wants = |name: &str| names.is_empty() || names.iter().any(|n| n == name);
-    for name in ["rank", "worker"].into_iter().filter(|name| wants(name)) {
+    // The soak takes an hour: only by name.
+    let wants = |name: &str| match names {
+        [] => name != "soak",
+        names => names.iter().any(|n| n == name),
+    };
+    let of_worker: Vec<&str> = OF_WORKER.into_iter().filter(|name| wants(name)).collect();
+    for name in ["rank"].into_iter().filter(|name| wants(name)).chain(of_worker.iter().copied()) {
         if !ws.root.join(script(name)).is_file() {
             bail!("{} is not there yet: nothing measures {name}", script(name));
         }
     }
-    if wants("rank") || wants("worker") {
+    if wants("rank") || !of_worker.is_empty() {
         setup::ensure(ws, &[Need::Browser, Need::Worker, Need::Chromium], false)?;
     }
     if wants("rank")
@@ -40,17 +47,19 @@ pub(crate) fn bench(ws: &Workspace, names: &[String], json: bool) -> Result<()> 
     {
         eprintln!("  {error:#}: its row is left out");
     }
-    build::native(ws, true)?;
+    if wants("rank") || wants("train") {
+        build::native(ws, true)?;
+    }
     let mut answer = Map::new();
     if wants("rank") {
         build::browser(ws, true)?;
         answer.insert("rank".into(), scripted(ws, "rank", json)?);
     }
-    if wants("worker") {
-        build::browser(ws, true)?;
-        build::www(ws, true, None)?;
+    if !of_worker.is_empty() {
         build::worker(ws, true)?;
-        answer.insert("worker".into(), scripted(ws, "worker", json)?);
+    }
+    for name in of_worker {
+        answer.insert(name.into(), scripted(ws, name, json)?);
     }
     if wants("train") {
         answer.insert("train".into(), train(ws)?);

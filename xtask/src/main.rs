@@ -23,7 +23,8 @@ cargo xtask setup                         install what is missing, name what is 
 cargo xtask demo [--once] [--ship]        storefront and Worker at http://127.0.0.1:8787
 cargo xtask test [SUITE…] [--ship]        direction native docs node browser worker size fuzz; without a name, all
 cargo xtask build [SURFACE…] [--ship]     native browser www worker; without a name, all
-cargo xtask bench [NAME…] [--json]        rank worker train; without a name, all
+cargo xtask bench [NAME…] [--json]        rank worker html train, and soak (an hour), which
+                                          runs by name only; without a name, all others
 cargo xtask size [--json]                 bytes of what ships: raw, gzip, brotli
 
 --ship takes the profile of what a shop downloads (fat LTO); without it, thin LTO, which builds faster.

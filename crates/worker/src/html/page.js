@@ -4,6 +4,9 @@
 
 /** @typedef {{ write(chunk: Uint8Array): Uint8Array, letGo(): Uint8Array, end(): Uint8Array, free(): void }} Page */
 
+/** The most bytes read at once: with the runtime's own 4 KiB, streams cost more than the reordering. */
+const CHUNK = 65_536;
+
 /**
  * @param {ReadableStream<Uint8Array>} body
  * @param {Page} page
@@ -11,64 +14,52 @@
  * @returns {ReadableStream<Uint8Array>}
  */
 export function reordered(body, page, patience) {
-  const reader = body.getReader();
+  const { readable, writable } = new IdentityTransformStream();
+  const [reader, writer] = [body.getReader({ mode: "byob" }), writable.getWriter()];
   /** @type {Uint8Array[]} What has come and not gone out. */
   let owed = [];
   let good = true;
-  /** @type {{ why?: unknown } | undefined} The origin has ended, or broken off. */
-  let over;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
-  let sent = 0;
-
-  /** @param {ReadableStreamDefaultController<Uint8Array>} controller @param {() => Uint8Array} work */
-  const pass = (controller, work) => {
-    /** @param {Uint8Array} bytes */
-    const send = (bytes) => {
-      sent += bytes.byteLength;
-      if (bytes.byteLength) controller.enqueue(bytes);
-    };
+  /** @param {() => Uint8Array} work */
+  const pass = async (work) => {
     clearTimeout(timer);
+    let out = owed;
     if (good) {
       try {
-        const out = work();
-        owed = after(owed, out.byteLength);
-        send(out);
-        if (owed.length) timer = setTimeout(() => pass(controller, () => page.letGo()), patience);
-        return;
+        out = [work()];
       } catch (error) {
         good = false;
         console.error("attune: this page goes on as it came:", error);
       }
     }
-    owed.forEach(send);
-    owed = [];
+    owed = out === owed ? [] : after(owed, out[0].byteLength);
+    if (owed.length) timer = setTimeout(() => pass(() => page.letGo()).catch(() => {}), patience);
+    for (const bytes of out) if (bytes.byteLength) await writer.write(bytes);
   };
-  return new ReadableStream({
-    async pull(controller) {
-      const before = sent;
-      // A pull that brings nothing would be the last.
-      while (sent === before && !over) {
-        const { value } = await reader.read().catch((why) => {
-          over = { why };
-          return { value: undefined };
+  const pump = async () => {
+    try {
+      for (let over = false; !over; ) {
+        const { done, value } = await reader.read(new Uint8Array(CHUNK)).catch((why) => {
+          // What has come goes out before the shopper is told that the rest does not.
+          return pass(() => page.letGo()).then(() => Promise.reject(why));
         });
-        if (value) owed.push(value);
-        else over ??= {};
-        pass(controller, () => (value ? page.write(value) : page.end()));
+        over = done;
+        if (!done) owed.push(value);
+        await pass(() => (done ? page.end() : page.write(value)));
       }
-      // An error would throw away what is still in the queue.
-      if (sent !== before || !over) return;
-      if (good) page.free();
-      if (over.why) controller.error(over.why);
-      else controller.close();
-    },
-    cancel(why) {
-      clearTimeout(timer);
-      return reader.cancel(why);
-    },
-  });
+      await writer.close();
+    } catch (why) {
+      // The origin broke off, or the shopper went away.
+      await Promise.allSettled([writer.abort(why), reader.cancel(why)]);
+    }
+    clearTimeout(timer);
+    if (good) page.free();
+    good = false;
+  };
+  void pump();
+  return readable;
 }
 
 /**
