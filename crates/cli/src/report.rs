@@ -1,6 +1,10 @@
 //! `attune report`: what a log says, as one page for people who look after the shop.
 
+mod effects;
 mod figures;
+mod holdout;
+mod movers;
+mod naming;
 mod observe;
 mod page;
 mod picture;

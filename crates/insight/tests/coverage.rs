@@ -219,7 +219,7 @@ fn a_wrong_prediction_is_marked_with_its_direction() {
     shop.mood = 0.2;
     let mut shown = shop.play(|_| 0.0);
     for row in shown.iter_mut().filter(|row| row.item == 0) {
-        row.predicted = 2.0 * row.predicted;
+        row.predicted *= 2.0;
     }
     let found = report(&shown, Limits::default());
     let line = found.tables[0].lines.iter().find(|line| line.key == Key::Value("p0".to_owned())).unwrap();
@@ -279,7 +279,7 @@ fn decisions_that_no_holdout_could_take_are_left_out() {
             decision: row.decision,
             shopper: (named || row.arm == Arm::Treatment)
                 .then_some(row.shopper)
-                .filter(|_| row.decision % 3 != 0),
+                .filter(|_| !row.decision.is_multiple_of(3)),
             arm: Some(row.arm),
             kept: false,
             at: None,
@@ -288,8 +288,10 @@ fn decisions_that_no_holdout_could_take_are_left_out() {
             segments: &[],
             heads: &heads,
         };
-        let shown: Vec<&Shown> =
-            shown.iter().filter(|it| !named || it.arm == Arm::Treatment || it.decision % 3 != 0).collect();
+        let shown: Vec<&Shown> = shown
+            .iter()
+            .filter(|it| !named || it.arm == Arm::Treatment || !it.decision.is_multiple_of(3))
+            .collect();
         shown.iter().for_each(|it| survey.add(&row(it)));
         let mut tally = Tally::new(survey.plan(Limits::default()), &HEADS.map(str::to_owned));
         shown.iter().for_each(|it| tally.add(&row(it)));

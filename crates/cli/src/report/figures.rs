@@ -52,7 +52,8 @@ pub(crate) fn signed_percent(share: f64) -> String {
 /// A difference of shares in percentage points, with its sign, without the unit.
 pub(crate) fn signed_points(share: f64) -> String {
     let points = 100.0 * share;
-    minus(format!("{points:+.*}", decimals(points).max(2)))
+    let digits = if points.abs() < 0.000_5 { 2 } else { decimals(points).max(2) };
+    minus(format!("{points:+.digits$}"))
 }
 
 /// A mean, such as clicks of a decision.

@@ -130,7 +130,7 @@ pub(crate) fn over_time(title: &str, head: usize, periods: &[Period], both: bool
             @if sure.len() > 1 { path class=(band) d=(area(&sure, &scale)) {} }
             @if points.len() == 1 {
                 @for (at, side) in &points { (dot(line, *at, scale.at(side.rate.unwrap_or(0.0)))) }
-            } @else { path class={ (line) " thin" } d=(path(&points, &scale)) {} }
+            } @else if !points.is_empty() { path class={ (line) " thin" } d=(path(&points, &scale)) {} }
         }
     };
     let named: Vec<_> = scale.ticks().iter().map(|tick| (scale.at(*tick), short(*tick))).collect();
