@@ -31,10 +31,11 @@ export function workerOptions({ vars = {}, www = process.env.ATTUNE_WWW, build =
     name: config.name,
     rootPath: folder,
     modulesRoot: folder,
-    modules: [
-      { type: "ESModule", path: main },
-      { type: "CompiledWasm", path: join(folder, "index_bg.wasm") },
-    ],
+    // The first is the entry.
+    modules: [main, ...["index.js", "index_bg.wasm"].map((file) => join(folder, file)).filter((path) => path !== main)].map((path) => ({
+      type: path.endsWith(".wasm") ? "CompiledWasm" : "ESModule",
+      path,
+    })),
     compatibilityDate: config.compatibility_date,
     compatibilityFlags: config.compatibility_flags ?? [],
     bindings: { ...config.vars, ...vars },

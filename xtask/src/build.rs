@@ -85,7 +85,7 @@ fn pack(ws: &Workspace, package: &Path, unpacked: &Path) -> Result<()> {
     run(ws.command("tar").args(["-xzf", archive]).current_dir(beside))
 }
 
-/// What workerd runs: `index.js` and `index_bg.wasm`.
+/// What workerd runs: `guard.js` before what worker-build writes, `index.js` and `index_bg.wasm`.
 pub(crate) fn worker(ws: &Workspace, ship: bool) -> Result<()> {
     let toolchain = Toolchain::choose(ws)?;
     let configure = |command: &mut std::process::Command| {
@@ -115,6 +115,8 @@ pub(crate) fn worker(ws: &Workspace, ship: bool) -> Result<()> {
         optimise(ws, &out.join("index_bg.wasm"), if ship { "-O3" } else { "-O1" })?;
         stamp.write()?;
     }
+    let entry = "guard.js";
+    fs::copy(worker_crate(ws).join("src").join(entry), out.join(entry))?;
     link(&out, &worker_crate(ws).join("build"))
 }
 

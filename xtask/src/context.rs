@@ -132,7 +132,7 @@ impl Workspace {
         self.build.join(if ship { "npm-ship/package" } else { "npm/package" })
     }
 
-    /// What worker-build wrote: `index.js` and `index_bg.wasm`.
+    /// `guard.js`, and what worker-build wrote: `index.js` and `index_bg.wasm`.
     pub(crate) fn worker(&self, ship: bool) -> PathBuf {
         self.build.join(if ship { "worker-ship" } else { "worker" })
     }
