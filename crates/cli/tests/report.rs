@@ -225,7 +225,9 @@ fn one_decision_is_too_few_and_no_failure() {
     assert_eq!((&total["verdict"], &total["interval"]), (&json!("too_few"), &json!(null)));
     let page = fs::read_to_string(&out).unwrap();
     assert!(page.contains("too few to tell") && page.contains("The hold-out is still too small"));
-    assert!(["NaN", "inf%", ">inf", "Minf", "Hinf", "d=\"M\"", "d=\"\""].iter().all(|none| !page.contains(none)));
+    assert!(
+        ["NaN", "inf%", ">inf", "Minf", "Hinf", "d=\"M\"", "d=\"\""].iter().all(|none| !page.contains(none))
+    );
 }
 
 #[test]
