@@ -1,6 +1,6 @@
 // node tests/demo.mjs [--once] [--shots FOLDER]: the storefront and the Worker on this machine.
 //
-// Without --once it serves http://127.0.0.1:8787 until it is stopped. With it, it opens the page in headless Chromium,
+// Without --once it serves http://127.0.0.1:8787, and at 8788 a page put in order at the edge, until it is stopped. With it, it opens the page in headless Chromium,
 // plays a few shopper events, asks browser, Worker and command line for one and the same ranking, and ends with a line
 // of JSON; 0 only when the three are equal.
 //
@@ -8,7 +8,8 @@
 // ATTUNE_BUNDLE: the bundle for the command line, else models/demo.attune.
 
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
@@ -20,10 +21,18 @@ const BIN = process.env.ATTUNE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(
 const say = (text) => console.error(text);
 
 async function serve() {
-  const worker = await startWorker({ port: Number(options.port ?? 8787) });
+  const port = Number(options.port ?? 8787);
+  const worker = await startWorker({ port });
   console.log(`Storefront and Worker: ${worker.url.href.replace(/\/$/, "")}`);
+  // A shop that knows nothing of Attune but the attributes, and the Worker in front of it.
+  const shop = createServer((_, response) => response.writeHead(200, { "content-type": "text/html" }).end(readFileSync(join(ROOT, "examples/cloudflare/index.html"))));
+  await new Promise((ready) => shop.listen(port && port + 2, "127.0.0.1", ready));
+  const behind = `http://127.0.0.1:${shop.address().port}`;
+  const ranking = JSON.stringify({ explore: { temperature: 0.3 } });
+  const edge = await startWorker({ port: port && port + 1, www: null, vars: { ATTUNE_ORIGIN: behind, ATTUNE_RANKING: ranking } });
+  console.log(`A page put in order at the edge: ${edge.url.href} (as the shop has it: ${behind}/)`);
   const stop = async () => {
-    await worker.stop();
+    await Promise.all([worker.stop(), edge.stop()]);
     process.exit(0);
   };
   process.on("SIGINT", stop);

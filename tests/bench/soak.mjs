@@ -59,15 +59,21 @@ async function soak() {
   const memory = [];
   const begin = performance.now();
   const minute = () => (performance.now() - begin) / 60_000;
-  const watch = setInterval(() => memory.push({ minute: minute(), mib: resident(pid) }), 5_000);
+  // Of one isolate, which is all there is here.
+  const own = async () => {
+    const text = await (await fetch(new URL("/metrics", worker.url), { headers: KEY })).text();
+    return Number(/attune_isolate_memory_bytes\S* (\d+)/.exec(text)?.[1] ?? NaN) / 2 ** 20;
+  };
+  const watch = setInterval(async () => memory.push({ minute: minute(), mib: resident(pid), own: await own() }), 5_000);
   const told = setInterval(() => say(`  ${minute().toFixed(0)} of ${minutes} min, ${memory.at(-1)?.mib.toFixed(0)} MiB`), 60_000);
   // From a number of its own on, so that every id is new.
   const run = await load((n) => ask(n + 1_000_000), { rate, seconds: minutes * 60 });
   clearInterval(watch);
   clearInterval(told);
   await worker.stop();
-  const quarter = (k) => quantile(memory.filter(({ minute }) => minute >= (k * minutes) / 4 && minute < ((k + 1) * minutes) / 4).map(({ mib }) => mib), 0.5);
-  return { minutes, rate, ...summary([run]), kinds: run.errors, memory_mib: [0, 1, 2, 3].map((k) => Math.round(quarter(k))), growth: Math.round((quarter(3) / quarter(1)) * 1000) / 1000 };
+  const quarter = (k, of = "mib") => quantile(memory.filter(({ minute }) => minute >= (k * minutes) / 4 && minute < ((k + 1) * minutes) / 4).map((at) => at[of]), 0.5);
+  const quarters = (of) => [0, 1, 2, 3].map((k) => Math.round(quarter(k, of) * 10) / 10);
+  return { minutes, rate, ...summary([run]), kinds: run.errors, memory_mib: quarters("mib"), isolate_mib: quarters("own"), growth: Math.round((quarter(3) / quarter(1)) * 1000) / 1000 };
 }
 
 /** Kills workerd while lines are on their way; what was not acknowledged is sent again, and some of what was. */
@@ -139,6 +145,6 @@ result.reached = (!k || (k.lost === 0 && k.twice === 0)) && (!s || (s.errors ===
 if (process.argv.includes("--json")) console.log(JSON.stringify(result));
 else {
   if (k) console.log(`killed ${k.kills} times: ${k.lines} lines sent, ${k.unanswered} batches unanswered, ${k.lost} lines lost, ${k.twice} twice`);
-  if (s) console.log(`${s.minutes} min at ${s.rate}/s: ${s.requests} requests, ${s.errors} errors, p50 ${s.p50_ms} ms, p99 ${s.p99_ms} ms; memory by quarter ${s.memory_mib.join(", ")} MiB`);
+  if (s) console.log(`${s.minutes} min at ${s.rate}/s: ${s.requests} requests, ${s.errors} errors, p50 ${s.p50_ms} ms, p99 ${s.p99_ms} ms; memory by quarter ${s.memory_mib.join(", ")} MiB, the Worker's own ${s.isolate_mib.join(", ")} MiB`);
 }
 process.exit(result.reached ? 0 : 1);

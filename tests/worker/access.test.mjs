@@ -116,6 +116,32 @@ test("a bundle is rolled out to a share of the shoppers, and rolled back", async
   assert.deepEqual(await (await rollout("GET")).json(), { rollout: null });
 });
 
+test("dashboards get a point for each decision and each kind of outcome, and no more for what comes again", async () => {
+  // Stands in for Analytics Engine, which takes points and cannot be asked for them.
+  const points = [];
+  const script = "export default (env) => ({ writeDataPoint(point) { env.SINK.fetch('http://sink/', { method: 'POST', body: JSON.stringify(point) }); } });";
+  const more = { wrappedBindings: { DASHBOARD: { scriptName: "dashboard" } } };
+  const sink = async (request) => {
+    points.push(await request.json());
+    return new Response("");
+  };
+  const shown = await startWorker({
+    www: null, vars: { ATTUNE_LOG: "on" }, more,
+    beside: [{ name: "dashboard", modules: true, script, serviceBindings: { SINK: sink } }],
+  });
+  try {
+    await shown.post("/rank", request(3));
+    const outcome = { type: "outcome", id: "o", decision: "d", item: "p1", kind: "conversion", at: Date.now(), value: 5 };
+    for (let n = 0; n < 2; n++) await shown.post("/v1/log", outcome);
+    for (let tries = 0; points.length < 2 && tries < 40; tries++) await pause(50);
+    await pause(200);
+    assert.deepEqual(points.map(({ blobs }) => blobs[0]), ["decision", "outcome"]);
+    assert.deepEqual([points[0].doubles.slice(0, 2), points[1].blobs[1], points[1].doubles], [[1, 3], "conversion", [1, 5]]);
+  } finally {
+    await shown.stop();
+  }
+});
+
 test("a prefix keeps the shop's own paths free", async () => {
   const prefixed = await startWorker({ www: null, vars: { ATTUNE_PREFIX: "/attune" } });
   try {

@@ -19,8 +19,9 @@ export function readConfig() {
   return config;
 }
 
-/** Miniflare's options for the Worker of wrangler.toml. `vars` are laid over its own; `limit` is the rate limit's. */
-export function workerOptions({ vars = {}, www = process.env.ATTUNE_WWW, build = process.env.ATTUNE_WORKER, limit } = {}) {
+/** Miniflare's options for the Worker of wrangler.toml. `vars` are laid over its own; `limit` is the rate limit's, `more` are
+ * other options of miniflare's. */
+export function workerOptions({ vars = {}, www = process.env.ATTUNE_WWW, build = process.env.ATTUNE_WORKER, limit, more } = {}) {
   const config = readConfig();
   const main = build ? join(resolve(build), basename(config.main)) : join(ROOT, config.main);
   if (!existsSync(main)) throw new Error(`${main} is not there: cargo xtask build worker`);
@@ -56,18 +57,18 @@ export function workerOptions({ vars = {}, www = process.env.ATTUNE_WWW, build =
       assetConfig: { html_handling, not_found_handling },
     };
   }
-  return options;
+  return { ...options, ...more };
 }
 
 /** Starts it; `fetch(path, init)` asks it over HTTP. What its objects keep outlives it in the folder
  * `persist`. `direct` goes round miniflare's own proxy, which does not stream. */
-export async function startWorker({ port = 0, verbose = false, persist, direct = false, ...rest } = {}) {
+export async function startWorker({ port = 0, verbose = false, persist, direct = false, beside = [], ...rest } = {}) {
   const miniflare = new Miniflare({
     host: "127.0.0.1",
     port,
     log: new Log(verbose ? LogLevel.INFO : LogLevel.ERROR),
     ...(persist && { defaultPersistRoot: persist, durableObjectsPersist: true }),
-    workers: [{ ...workerOptions(rest), ...(direct && { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] }) }],
+    workers: [{ ...workerOptions(rest), ...(direct && { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] }) }, ...beside],
   });
   const ready = await miniflare.ready;
   const url = direct ? await miniflare.unsafeGetDirectURL() : ready;

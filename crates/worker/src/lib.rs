@@ -18,6 +18,7 @@ mod access;
 mod answer;
 mod body;
 mod bundle;
+mod dashboard;
 mod feedback;
 mod health;
 mod html;

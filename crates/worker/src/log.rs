@@ -5,7 +5,7 @@ mod object;
 
 use std::collections::BTreeMap;
 
-use attune::decision::{LogLine, Outcome};
+use attune::decision::{LogLine, Outcome, OutcomeKind};
 use attune::event::Event;
 use attune::event::batch::{MAX_BYTES, MAX_EVENTS, Rejected};
 use attune::feature::symbol;
@@ -18,7 +18,7 @@ use worker::{Env, Method, Request};
 use crate::answer::{Answer, json};
 use crate::problem::Problem;
 use crate::settings::Settings;
-use crate::{body, metrics, object as objects, rank};
+use crate::{body, dashboard, metrics, object as objects, rank};
 
 /// Objects that the log is spread over, by decision: one object takes some hundred writes a second.
 const SHARDS: u64 = 4;
@@ -39,10 +39,13 @@ struct Entry {
     shopper: Option<String>,
     line: String,
     decision: String,
+    /// For dashboards.
+    #[serde(skip)]
+    outcome: Option<(OutcomeKind, Option<f64>)>,
 }
 
 /// What became of lines.
-#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, Serialize)]
 struct Written {
     accepted: usize,
     /// Left out because their id was there before.
@@ -136,6 +139,7 @@ fn of_decision(mut line: LogLine, skew: i64, settings: &Settings) -> Entry {
         shopper: decision.shopper.clone(),
         decision: decision.id.clone(),
         line: serde_json::to_string(&line).unwrap_or_default(),
+        outcome: None,
     }
 }
 
@@ -151,6 +155,7 @@ fn of_outcome(outcome: Outcome) -> Entry {
         id: format!("o/{}", outcome.id),
         at: outcome.at,
         shopper: None,
+        outcome: Some((outcome.kind, outcome.value)),
         line: serde_json::to_string(&Line { kind: "outcome", outcome: &outcome }).unwrap_or_default(),
         decision: outcome.decision,
     }
@@ -165,14 +170,19 @@ async fn append(env: &Env, entries: Vec<Entry>) -> Result<Written, Problem> {
         let body =
             serde_json::to_string(&entries).map_err(|e| Problem::new(500, "runtime", e.to_string()))?;
         let mut answer = ask(env, shard, Method::Post, "/", Some(body)).await?;
-        Ok::<Written, Problem>(answer.json().await?)
+        let new: Vec<bool> = answer.json().await?;
+        Ok::<_, Problem>((entries, new))
     });
-    let mut sum = Written::default();
+    let (mut sum, mut outcomes) = (Written::default(), Vec::new());
     for written in join_all(writes).await {
-        let written = written?;
-        sum.accepted += written.accepted;
-        sum.repeated += written.repeated;
+        let (entries, new) = written?;
+        let fresh = new.iter().filter(|new| **new).count();
+        sum.accepted += fresh;
+        sum.repeated += entries.len() - fresh;
+        outcomes
+            .extend(entries.iter().zip(new).filter(|(_, new)| *new).filter_map(|(entry, _)| entry.outcome));
     }
+    dashboard::came(env, outcomes.into_iter());
     metrics::add("log_lines", "accepted", sum.accepted);
     metrics::add("log_lines", "repeated", sum.repeated);
     Ok(sum)

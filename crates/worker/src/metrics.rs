@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 
 use attune::Decision;
 use attune::decision::{Arm, Source};
+use worker::Env;
 
 use crate::answer::{self, Answer};
-use crate::{bundle, rank};
+use crate::{bundle, dashboard, rank};
 
 /// Families, their label, and what they count.
 const FAMILIES: [(&str, &str, &str); 6] = [
@@ -36,14 +37,28 @@ pub(crate) fn add(family: &'static str, label: &str, n: usize) {
     }
 }
 
-pub(crate) fn decided(decision: &Decision) {
-    let result = match (&decision.fallback, decision.arm, decision.source) {
+/// Counts a decision.
+pub(crate) fn decided(env: &Env, decision: &Decision) {
+    count("decisions", result(decision));
+    dashboard::decided(env, decision);
+}
+
+/// What a decision came to: `model`, `holdout`, `page`, or the code of its fallback.
+pub(crate) fn result(decision: &Decision) -> &str {
+    match (&decision.fallback, decision.arm, decision.source) {
         (Some(fallback), ..) => fallback.code.as_str(),
         (None, Arm::Holdout, _) => "holdout",
         (None, _, Source::Model) => "model",
         (None, _, Source::Page) => "page",
-    };
-    count("decisions", result);
+    }
+}
+
+/// Bytes of the instance's memory.
+fn memory() -> usize {
+    #[cfg(target_family = "wasm")]
+    return core::arch::wasm32::memory_size(0) * 65_536;
+    #[cfg(not(target_family = "wasm"))]
+    0
 }
 
 /// The counts in Prometheus' text form.
@@ -59,9 +74,13 @@ pub(crate) fn metrics() -> Answer {
          attune_isolate{{isolate=\"{isolate}\",version=\"{}\",bundle=\"{bundle}\"}} 1\n\
          # HELP attune_isolate_start_time_seconds When this isolate answered for the first time.\n\
          # TYPE attune_isolate_start_time_seconds gauge\n\
-         attune_isolate_start_time_seconds{{isolate=\"{isolate}\"}} {}\n",
+         attune_isolate_start_time_seconds{{isolate=\"{isolate}\"}} {}\n\
+         # HELP attune_isolate_memory_bytes WebAssembly memory of this isolate, which only grows.\n\
+         # TYPE attune_isolate_memory_bytes gauge\n\
+         attune_isolate_memory_bytes{{isolate=\"{isolate}\"}} {}\n",
         env!("CARGO_PKG_VERSION"),
-        started / 1000
+        started / 1000,
+        memory()
     );
     COUNTS.with_borrow(|counts| {
         for (family, label, help) in FAMILIES {

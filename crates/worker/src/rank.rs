@@ -36,7 +36,7 @@ impl Asked<'_> {
 
     /// Counts a decision, and logs it where a log is kept.
     fn done(&self, decision: &Decision, wire: &WireRequest, id: Option<&str>) {
-        metrics::decided(decision);
+        metrics::decided(self.env, decision);
         if self.settings.log && !decision.slots.is_empty() {
             let mut line = decision.log_line(wire, LogOptions { fields: true, profile: false });
             if let Some(id) = id {

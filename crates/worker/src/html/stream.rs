@@ -60,7 +60,7 @@ impl Page {
     fn log(&self) {
         let Ok(deciding) = self.deciding.try_borrow() else { return };
         let decision = deciding.so_far();
-        metrics::decided(decision);
+        metrics::decided(&self.env, decision);
         if !self.settings.log || decision.slots.is_empty() {
             return;
         }

@@ -6,7 +6,7 @@ use worker::{
     durable_object, wasm_bindgen,
 };
 
-use super::{Entry, Row, Written};
+use super::{Entry, Row};
 use crate::rank;
 use crate::settings::Settings;
 
@@ -45,11 +45,11 @@ impl DurableObject for DecisionLog {
         match (request.method(), request.path().as_str()) {
             (Method::Post, _) => {
                 let entries: Vec<Entry> = request.json().await?;
-                let written = self.append(entries)?;
+                let new = self.append(entries)?;
                 if self.state.storage().get_alarm().await?.is_none() {
                     self.state.storage().set_alarm(self.lifetime().min(DAY)).await?;
                 }
-                Response::from_json(&written)
+                Response::from_json(&new)
             }
             (Method::Put, "/read") => {
                 let asked: Asked = request.json().await?;
@@ -104,9 +104,10 @@ impl DecisionLog {
         (self.settings.log_days * DAY as f64) as i64
     }
 
-    /// All of it runs without a pause, so that the runtime commits it as one, before anybody hears of it.
-    fn append(&self, entries: Vec<Entry>) -> Result<Written> {
-        let mut written = Written::default();
+    /// Which entries are new. All of it runs without a pause, so that the runtime commits it as one, before anybody hears
+    /// of it.
+    fn append(&self, entries: Vec<Entry>) -> Result<Vec<bool>> {
+        let mut fresh = Vec::with_capacity(entries.len());
         for entry in entries {
             let text = SqlStorageValue::String;
             let shopper = entry.shopper.map_or(SqlStorageValue::Null, text);
@@ -115,12 +116,9 @@ impl DecisionLog {
                 "INSERT OR IGNORE INTO entry (id, at, decision, shopper, line) VALUES (?, ?, ?, ?, ?) RETURNING at",
                 vec![text(entry.id), at, decision, shopper, text(entry.line)],
             )?;
-            match new.to_array::<serde_json::Value>()?.is_empty() {
-                true => written.repeated += 1,
-                false => written.accepted += 1,
-            }
+            fresh.push(!new.to_array::<serde_json::Value>()?.is_empty());
         }
-        Ok(written)
+        Ok(fresh)
     }
 
     fn read(&self, asked: &Asked) -> Result<Vec<Row>> {
