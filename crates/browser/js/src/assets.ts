@@ -1,10 +1,12 @@
 // Bytes of the WebAssembly module and of the bundle, from wherever they are.
 
 import { coded } from "./failure";
+import { CACHE } from "./names";
 import type { Options } from "./types";
 
 type Source = Options["bundle"];
-const CACHE = "attune";
+/** Milliseconds in which a file arrives whole: 1.5 MB at 200 kbit/s. */
+const PATIENCE = 60_000;
 /** `(module (func (result v128) i32.const 0 i8x16.splat))`: valid only where there is SIMD. */
 const SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11];
 
@@ -18,7 +20,7 @@ async function request(source: string | URL, what: string): Promise<Response> {
       const { readFile } = await import(/* webpackIgnore: true */ /* @vite-ignore */ name);
       return new Response(await readFile(address.startsWith("file:") ? new URL(address) : address));
     }
-    const response = await fetch(address, { credentials: "same-origin" });
+    const response = await fetch(address, { credentials: "same-origin", signal: AbortSignal.timeout(PATIENCE) });
     if (response.ok) return response;
     throw coded(code, `${address} answered ${response.status}`);
   } catch (error) {
@@ -105,14 +107,5 @@ export async function cachedAddresses(): Promise<string[]> {
     return (await (await caches.open(CACHE)).keys()).map(({ url }) => url);
   } catch {
     return [];
-  }
-}
-
-/** Forgets every cached bundle. */
-export async function clearCache(): Promise<void> {
-  try {
-    await caches.delete(CACHE);
-  } catch {
-    // No cache, nothing to clear.
   }
 }

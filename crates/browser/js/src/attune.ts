@@ -1,9 +1,8 @@
-import { clearCache } from "./assets";
+import { erase } from "./erase";
 import { Local } from "./local";
 export { serve } from "./remote";
 import { Remote } from "./remote";
 import { coded } from "./failure";
-import { Store } from "./store";
 import type { Attune, Options } from "./types";
 
 export * from "./types";
@@ -21,6 +20,5 @@ export async function load(options: Options): Promise<Attune> {
 
 /** Erases what Attune keeps on this device, without loading it. */
 export async function forget(): Promise<void> {
-  await new Store("memory", () => {}).erase();
-  await clearCache();
+  await erase();
 }

@@ -40,7 +40,7 @@ export class Host {
       // Written behind the first ranking's back.
       this.fetched.keep().catch(() => {});
     } catch (error) {
-      this.fail(error, "load_failed");
+      this.fail(error, "wasm_unusable");
     }
   }
 

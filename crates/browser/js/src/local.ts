@@ -1,6 +1,7 @@
 // Attune in this very thread: module, profile, storage.
 
-import { cachedAddresses, clearCache } from "./assets";
+import { cachedAddresses } from "./assets";
+import { database, eraseCache } from "./erase";
 import { coded, failure } from "./failure";
 import { Host } from "./host";
 import { pageDecision } from "./page";
@@ -43,7 +44,7 @@ export class Local implements Attune {
   constructor(private readonly options: Options) {
     this.host = new Host(options);
     this.personal = options.consent?.profile !== false;
-    const kept = this.personal && options.storage !== "memory" && typeof indexedDB !== "undefined";
+    const kept = this.personal && options.storage !== "memory" && !!database();
     this.store = new Store(kept ? "indexeddb" : "memory", (error) => this.warn(failure(error, "").message, "storage_denied"));
     if (this.personal && options.storage === "indexeddb" && !kept) this.warn("there is no IndexedDB here", "storage_denied");
     if (kept && typeof BroadcastChannel === "function") {
@@ -152,7 +153,7 @@ export class Local implements Attune {
     this.clear();
     this.tabs?.postMessage("");
     await this.store.erase();
-    await clearCache();
+    await eraseCache();
   }
 
   async card(): Promise<Record<string, unknown> | null> {

@@ -3,8 +3,11 @@
 import { coded, failure } from "./failure";
 import { Local, clock, refused, stamped } from "./local";
 import { pageDecision } from "./page";
-import { eraseAside } from "./store";
+import { eraseAside } from "./erase";
 import type { Attune, Decision, Exported, Failure, Options, Predicted, Profile, RankRequest, Tracked, TrackedEvent } from "./types";
+
+/** Milliseconds in which a worker begins. */
+const PATIENCE = 10_000;
 
 type Method = "ready" | "track" | "rank" | "keepPage" | "explain" | "predict" | "logLine" | "profile" | "export" | "forget" | "card" | "close" | "flush";
 interface Call {
@@ -113,6 +116,7 @@ export class Remote implements Attune {
     this.worker = worker;
     await new Promise<void>((resolve, reject) => {
       worker.onerror = (event) => reject(new Error(event.message || "the worker's script could not be loaded"));
+      setTimeout(() => reject(new Error("the worker does not begin")), PATIENCE);
       worker.onmessage = ({ data }: { data: Reply }) => (data.call ? this.answered(data) : resolve());
       worker.postMessage({ call: 0, method: "open", args: [{ ...options, bundle, wasm }] });
     });

@@ -1,12 +1,11 @@
 // A few named texts: in IndexedDB, or in memory where that is not to be had.
 
-const NAME = "attune";
+import { eraseAside, eraseDatabase } from "./erase";
+import { NAME } from "./names";
+
 const STORE = "texts";
-/** What the slots of a page keep in `localStorage`, to be read before the first paint. */
-export const PAGE = "attune.page";
-/** What waits to be sent to the shop, and which decisions were logged or still may be. */
-export const LOG = "attune.log";
-export const LOGGED = "attune.logged";
+/** Milliseconds in which a database opens, or there is none. */
+const PATIENCE = 3_000;
 
 const settled = <T>(request: IDBRequest<T>): Promise<T> =>
   new Promise((resolve, reject) => {
@@ -22,11 +21,6 @@ function aside<T>(work: (room: Storage) => T): T | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Erases what lies in `localStorage`. */
-export function eraseAside(): void {
-  for (const key of [NAME, PAGE, LOG, LOGGED]) aside((room) => room.removeItem(key));
 }
 
 export class Store {
@@ -128,7 +122,7 @@ export class Store {
     await this.last;
     this.drop();
     eraseAside();
-    if (typeof indexedDB === "object") await settled(indexedDB.deleteDatabase(NAME)).catch((error) => this.failed(error));
+    await eraseDatabase().catch((error) => this.failed(error));
   }
 
   async close(): Promise<void> {
@@ -145,7 +139,13 @@ export class Store {
     if (this.db) return this.db;
     const opening = indexedDB.open(NAME, 1);
     opening.onupgradeneeded = () => void opening.result.createObjectStore(STORE);
-    const db = await settled(opening);
+    const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error("the database does not open")), PATIENCE));
+    const opened = settled(opening);
+    const db = await Promise.race([opened, late]).catch((error) => {
+      // One that opens after all must be in nobody's way.
+      opened.then((db) => db.close()).catch(() => {});
+      throw error;
+    });
     // Another page of the shop may be told to forget: it must not wait for this one.
     db.onversionchange = db.onclose = () => this.drop();
     this.db = db;

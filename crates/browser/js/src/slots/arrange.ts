@@ -8,7 +8,7 @@ const sheets: Map<string, CSSStyleSheet> = ((globalThis as Record<symbol, unknow
 /** `ids` first, then the other cards as they stand; nothing, where the page itself does it. */
 export function arrange(place: Place, ids: readonly string[]): void {
   const all = cards(place.element);
-  const named = ids.filter((id) => all.has(id));
+  const named = [...new Set(ids)].filter((id) => all.has(id));
   const order = [...named, ...[...all.keys()].filter((id) => !named.includes(id))];
   if (place.mode === "move") move(place.element, order.map((id) => all.get(id) as HTMLElement));
   else if (place.mode === "css") style(place, order);

@@ -4,7 +4,7 @@
 // or a ranking that came too late, would otherwise count as shown and passed over.
 
 import { random } from "../random";
-import { LOGGED } from "../store";
+import { LOGGED } from "../names";
 import type { Fields, ShopperEvent, Slot, Withheld } from "../types";
 import { type Click, recall } from "./memory";
 import { Outbox } from "./outbox";

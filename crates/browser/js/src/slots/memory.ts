@@ -1,6 +1,6 @@
 // What the slots keep on the device, with consent only: each slot's last order, and which decision a clicked item came of.
 
-import { LOG, LOGGED, PAGE } from "../store";
+import { LOG, LOGGED, PAGE } from "../names";
 
 /** A slot's order, of the candidates that may be shown, and the decision it came of. */
 export interface Order {
@@ -33,7 +33,7 @@ export function recall(): Kept {
   }
   const orders = entries<Order>(read?.orders).filter(([, order]) => Array.isArray(order?.ids) && order.ids.every((id) => typeof id === "string"));
   const clicks = entries<Click>(read?.clicks).filter(([, click]) => typeof click?.decision === "string");
-  return { orders: Object.fromEntries(orders), clicks: Object.fromEntries(clicks) };
+  return { orders: named(orders), clicks: named(clicks) };
 }
 
 /** Adds to what is kept; the oldest make room. */
@@ -76,6 +76,11 @@ function write(orders: Record<string, Order>, clicks: Record<string, Click>): vo
   } catch {
     // Denied or full: the next page has its own order.
   }
+}
+
+/** Slots and items may be called anything: nothing is inherited. */
+function named<T>(of: [string, T][]): Record<string, T> {
+  return Object.assign(Object.create(null), Object.fromEntries(of));
 }
 
 function entries<T>(of: unknown): [string, T][] {

@@ -1,7 +1,7 @@
 // Lines on their way to the shop's server, in batches. A line leaves when the server has it, or will never take it; until
 // then it outlives a failure, and the page. The server knows a line by its id, so sending it twice does no harm.
 
-import { LOG } from "../store";
+import { LOG } from "../names";
 
 /** The most that waits: lines, and characters of them. The oldest make room. */
 const MOST = 500;

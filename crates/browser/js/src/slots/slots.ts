@@ -1,5 +1,6 @@
 // Slots by attributes: found, ordered, watched; from consent to forgetting.
 
+import { erase } from "../erase";
 import { random } from "../random";
 import type { Attune, Decision, FieldValue, Fields, Options, RankRequest, ShopperEvent, Tracked } from "../types";
 import { arrange, release } from "./arrange";
@@ -113,7 +114,7 @@ export class Slots {
   async forget(): Promise<void> {
     await this.ready;
     this.log?.erase();
-    await (this.attune ? this.attune.forget() : (await this.parts.attune()).forget());
+    await (this.attune ? this.attune.forget() : erase());
   }
 
   /** Everything kept on the device. */
@@ -160,7 +161,8 @@ export class Slots {
       this.attune = open({ ...this.options, consent: { profile: true } });
       void this.attune.ready.then(() => mark("loaded"));
     }
-    await this.tell(refused.send);
+    // A log that cannot be had costs no ranking.
+    await this.tell(refused.send).catch(() => {});
     if (first) await this.decide([...this.found.values()]);
     if (first) mark("decided");
   }
@@ -169,7 +171,7 @@ export class Slots {
     const { attune } = this;
     this.attune = null;
     await this.tell(refused.profile || refused.send);
-    if (refused.profile) await (attune ? attune.forget() : (await this.parts.attune()).forget());
+    if (refused.profile) await (attune ? attune.forget() : erase());
     await attune?.close();
   }
 
@@ -253,8 +255,9 @@ export class Slots {
       context: { ...surroundings(), ...this.options.context },
       slots: all.map((place) => slot(place, this.own.get(place.id) ?? [])),
     };
+    // Without a model that is why, whoever the shopper is.
     const known = (await attune.profile()) !== null;
-    const decision = known ? await attune.rank(request) : await attune.keepPage(request, COLD);
+    const decision = known || attune.failure ? await attune.rank(request) : await attune.keepPage(request, COLD);
     const orders: Record<string, { ids: string[]; decision: string }> = {};
     for (const place of all) {
       const ids = decision.slots.find(({ id }) => id === place.id)?.items.map(({ id }) => id);
