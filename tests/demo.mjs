@@ -9,10 +9,11 @@
 
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
+import { serve as serveFiles } from "./browser/server.mjs";
+import { PACKAGE } from "./node/package.mjs";
 import { ROOT, startWorker } from "./worker/miniflare.mjs";
 
 const { values: options } = parseArgs({ options: { once: { type: "boolean" }, shots: { type: "string" }, port: { type: "string" } } });
@@ -25,12 +26,18 @@ async function serve() {
   const worker = await startWorker({ port });
   console.log(`Storefront and Worker: ${worker.url.href.replace(/\/$/, "")}`);
   // A shop that knows nothing of Attune but the attributes, and the Worker in front of it.
-  const shop = createServer((_, response) => response.writeHead(200, { "content-type": "text/html" }).end(readFileSync(join(ROOT, "examples/cloudflare/index.html"))));
-  await new Promise((ready) => shop.listen(port && port + 2, "127.0.0.1", ready));
-  const behind = `http://127.0.0.1:${shop.address().port}`;
+  const example = (name) => readFileSync(join(ROOT, "examples", name, "index.html"), "utf8");
+  const early = readFileSync(join(PACKAGE, "attune.early.js"), "utf8");
+  const pages = {
+    "/": ["text/html", example("cloudflare")],
+    "/slots": ["text/html", example("html").replace("/* attune.early.js */", () => early).replace("/small.attune", "/demo.attune")],
+    "/demo.attune": ["application/octet-stream", readFileSync(BUNDLE)],
+  };
+  const { base: behind } = await serveFiles(pages, port && port + 2);
   const ranking = JSON.stringify({ explore: { temperature: 0.3 } });
   const edge = await startWorker({ port: port && port + 1, www: null, vars: { ATTUNE_ORIGIN: behind, ATTUNE_RANKING: ranking } });
   console.log(`A page put in order at the edge: ${edge.url.href} (as the shop has it: ${behind}/)`);
+  console.log(`Slots by attributes, with the developer's panel: ${behind}/slots?attune-debug`);
   const stop = async () => {
     await Promise.all([worker.stop(), edge.stop()]);
     process.exit(0);

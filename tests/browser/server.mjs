@@ -16,7 +16,7 @@ tampered[tampered.length >> 1] ^= 1;
 export const integrity = `sha256-${createHash("sha256").update(bytes).digest("base64")}`;
 
 /** Starts the server, with more `pages` (path → type, body, headers; or a function of request and response). `requests` counts by path. */
-export async function serve(pages = {}) {
+export async function serve(pages = {}, port = 0) {
   const requests = new Map();
   const answers = {
     "/": ["text/html", "<!doctype html><title>shop</title>"],
@@ -39,7 +39,7 @@ export async function serve(pages = {}) {
       response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "text/plain" }).end(readFileSync(file));
     } else response.writeHead(404).end();
   });
-  await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+  await new Promise((ready) => server.listen(port, "127.0.0.1", ready));
   return { base: `http://127.0.0.1:${server.address().port}`, requests, stop: () => new Promise((done) => server.close(done)) };
 }
 
