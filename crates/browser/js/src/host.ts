@@ -3,6 +3,7 @@
 import glue from "attune:glue";
 import { type Fetched, compile, fetchBundle } from "./assets";
 import { failure } from "./failure";
+import { turn } from "./turn";
 import type { Failure, Options } from "./types";
 
 type Glue = ReturnType<typeof glue>;
@@ -27,8 +28,10 @@ export class Host {
     bytes.catch(() => {});
     try {
       this.module = await compile(wasm ?? new URL("./attune_bg.wasm", import.meta.url));
+      await turn();
       await this.instantiate();
       this.fetched = await bytes;
+      await turn();
       try {
         this.start();
       } catch (error) {

@@ -2,6 +2,7 @@
 
 import { erase } from "../erase";
 import { random } from "../random";
+import { turn } from "../turn";
 import type { Attune, Decision, FieldValue, Fields, Options, RankRequest, ShopperEvent, Tracked } from "../types";
 import { arrange, release } from "./arrange";
 import { type Agreed, Consent, type Source } from "./consent";
@@ -257,7 +258,9 @@ export class Slots {
     };
     // Without a model that is why, whoever the shopper is.
     const known = (await attune.profile()) !== null;
+    await turn();
     const decision = known || attune.failure ? await attune.rank(request) : await attune.keepPage(request, COLD);
+    await turn();
     const orders: Record<string, { ids: string[]; decision: string }> = {};
     for (const place of all) {
       const ids = decision.slots.find(({ id }) => id === place.id)?.items.map(({ id }) => id);
