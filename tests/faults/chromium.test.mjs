@@ -5,9 +5,9 @@ import { rows, twoShoppers } from "./chromium.mjs";
 import { Storefront } from "./storefront.mjs";
 
 const shop = new Storefront();
-before(() => shop.open());
+before(() => shop.open(rows.flatMap(({ page }) => page?.broken ?? [])));
 after(() => shop.close());
 
 describe("in Chromium", { concurrency: 3 }, () => {
-  for (const row of rows) test(row.fault, { timeout: 30_000 }, () => (row.act ?? twoShoppers)(shop, row));
+  for (const row of rows) test(row.fault, { timeout: 15_000 }, () => (row.act ?? twoShoppers)(shop, row));
 });

@@ -59,6 +59,9 @@ const WRONG = {
   throwing: (response, _, type) => response.writeHead(200, { "content-type": type }).end("throw new Error('this file is broken')"),
 };
 
+/** `engine_decide@2+logLine@1`: the module with its traps. */
+const made = (traps) => trapping(join(PACKAGE, "attune_bg.wasm"), Object.fromEntries(traps.split("+").map((part) => part.split("@")).map(([name, call]) => [name, Number(call)])));
+
 /** A shop that takes the log: what came, how it was answered, and what to answer next. */
 export class Till {
   static all = [];
@@ -83,7 +86,9 @@ export class Till {
 }
 
 export class Storefront {
-  async open() {
+  /** `broken` are the pages' broken files: modules that trap take seconds to make, in which nobody is answered. */
+  async open(broken = []) {
+    for (const [, traps] of broken.flatMap((files) => files.split(",").map((part) => part.split("="))).filter(([, wrong]) => wrong.includes("@"))) made(traps);
     const files = new Map();
     const read = (file) => files.get(file) ?? files.set(file, readFileSync(file === "small.attune" ? BUNDLE : join(PACKAGE, file))).get(file);
     this.server = createServer((request, response) => {
@@ -100,8 +105,7 @@ export class Storefront {
       const [, wrong] = broken?.split(",").map((part) => part.split("=")).find(([name]) => name === file) ?? [];
       if (!wrong) return response.writeHead(200, { "content-type": type }).end(read(file));
       if (WRONG[wrong]) return WRONG[wrong](response, read(file), type);
-      const traps = Object.fromEntries(wrong.split("+").map((part) => part.split("@")).map(([name, call]) => [name, Number(call)]));
-      response.writeHead(200, { "content-type": type }).end(trapping(join(PACKAGE, file), traps));
+      response.writeHead(200, { "content-type": type }).end(made(wrong));
     });
     await new Promise((ready) => this.server.listen(0, "127.0.0.1", ready));
     const { port } = this.server.address();
@@ -109,8 +113,8 @@ export class Storefront {
     this.insecure = `http://shop.test:${port}`;
     this.browser = await launch("--host-resolver-rules=MAP shop.test 127.0.0.1");
     const first = await this.shopper();
-    await first.visit({ above: 3000 });
-    await first.agree();
+    await first.visit({ above: 3000, log: new Till().number });
+    await first.agree({ profile: true, send: true });
     await first.taste();
     /** The order that a returning shopper was last given. */
     this.last = await first.ids();
@@ -140,7 +144,7 @@ export class Storefront {
       window.setTimeout = (work, time, ...rest) => setTimeout(work, time >= 900 ? time / 10 : time, ...rest);
     });
     for (const script of [init].flat()) if (script) await context.addInitScript(script);
-    return new Shopper(this, context);
+    return new Shopper(this, context, returning);
   }
 }
 
@@ -148,8 +152,9 @@ export class Shopper {
   /** Errors that nobody caught and what was written to the console as an error, less the browser's own word on the network. */
   problems = [];
 
-  constructor(shop, context) {
+  constructor(shop, context, returning) {
     this.shop = shop;
+    this.returning = returning;
     this.context = context;
   }
 

@@ -6,6 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import binaryen from "binaryen";
 
+/** Not all that binaryen knows of is known to Chromium and workerd. */
+const { All, CompactImports, GC } = binaryen.Features;
+const FEATURES = All & ~CompactImports & ~GC;
 const CACHE = join(tmpdir(), "attune-traps");
 
 /**
@@ -25,7 +28,8 @@ export function trapping(file, traps) {
 }
 
 function patched(bytes, traps) {
-  const module = binaryen.readBinaryWithFeatures(bytes, binaryen.Features.All);
+  const module = binaryen.readBinary(bytes);
+  module.setFeatures(FEATURES);
   try {
     const { i32 } = binaryen;
     for (const [name, call] of Object.entries(traps)) {

@@ -22,6 +22,15 @@ export function stamped(events: TrackedEvent | TrackedEvent[], at: number): obje
   return many.map((event) => (event && typeof event === "object" && "type" in event && !("event" in event) ? { at, ...event } : event));
 }
 
+/** What was stored; null when something else was put in its place. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text || "null");
+  } catch {
+    return null;
+  }
+}
+
 /** The clock. One that gives no number is passed over. */
 export function clock(options: Options): number {
   const now = options.now?.();
@@ -132,7 +141,7 @@ export class Local implements Attune {
 
   async profile(): Promise<Profile | null> {
     await this.settled();
-    return JSON.parse(this.store.get("profile") || "null");
+    return parsed(this.store.get("profile")) as Profile | null;
   }
 
   async export(): Promise<Exported> {
@@ -143,7 +152,7 @@ export class Local implements Attune {
       storage: this.store.kind,
       shopper: this.store.get("shopper") || null,
       profile: await this.profile(),
-      queue: JSON.parse(this.store.get("queue") || "[]"),
+      queue: this.waiting(),
       cached: await cachedAddresses(),
     };
   }
@@ -188,17 +197,22 @@ export class Local implements Attune {
         this.warn(why.message, `profile_${why.code}`);
       }
     }
-    const waiting = this.store.get("queue");
-    if (waiting && this.personal) {
+    const waiting = this.waiting();
+    if (waiting.length && this.personal) {
       try {
-        const { length } = JSON.parse(waiting) as unknown[];
         this.store.set("queue", "");
-        this.learn(waiting, length);
+        this.learn(JSON.stringify(waiting), waiting.length);
       } catch (error) {
         this.warn(failure(error, "").message, "queue_malformed");
       }
     }
     return this;
+  }
+
+  /** Events that no module could read yet. */
+  private waiting(): unknown[] {
+    const queue = parsed(this.store.get("queue"));
+    return Array.isArray(queue) ? queue : [];
   }
 
   private async settled(): Promise<void> {
@@ -219,7 +233,7 @@ export class Local implements Attune {
       if (failure(error, "").code !== "wasm_trap") throw error;
     }
     if (answer === undefined) {
-      const queue = [...JSON.parse(this.store.get("queue") || "[]"), ...JSON.parse(text)];
+      const queue = [...this.waiting(), ...JSON.parse(text)];
       this.store.set("queue", JSON.stringify(queue.slice(-WAITING)));
       return nothing;
     }
