@@ -1,6 +1,6 @@
 //! `server` mode: one Durable Object for each shopper, found by a salted hash of their id.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use attune::decision::Fallback;
 use attune::event::Event;
@@ -44,11 +44,19 @@ pub struct ShopperProfile {
     settings: &'static Settings,
     /// The profile with all its events.
     profile: RefCell<Option<Profile>>,
+    /// Whether the alarm will soon write it.
+    armed: Cell<bool>,
 }
 
 impl DurableObject for ShopperProfile {
     fn new(state: State, env: Env) -> Self {
-        Self { sql: state.storage().sql(), state, settings: Settings::of(&env), profile: RefCell::default() }
+        Self {
+            sql: state.storage().sql(),
+            state,
+            settings: Settings::of(&env),
+            profile: RefCell::default(),
+            armed: Cell::default(),
+        }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -58,7 +66,8 @@ impl DurableObject for ShopperProfile {
             Method::Post => {
                 let events: Vec<Event> = request.json().await?;
                 let learned = self.learn(&events)?;
-                if learned.applied > 0 {
+                // Not put off by what comes meanwhile.
+                if learned.applied > 0 && !self.armed.replace(true) {
                     self.state.storage().set_alarm(BEHIND).await?;
                 }
                 Response::from_json(&learned)
@@ -73,6 +82,7 @@ impl DurableObject for ShopperProfile {
 
     /// Writes the profile; erases it when nothing has come for its lifetime.
     async fn alarm(&self) -> Result<Response> {
+        self.armed.set(false);
         self.sql.exec(MADE, None)?;
         #[derive(Deserialize)]
         struct Used {
@@ -160,6 +170,7 @@ impl ShopperProfile {
 
     async fn erase(&self) -> Result<()> {
         *self.profile.borrow_mut() = None;
+        self.armed.set(false);
         self.state.storage().delete_alarm().await?;
         self.state.storage().delete_all().await
     }
