@@ -17,7 +17,7 @@ interface ShopifyPrivacy {
 }
 type Surroundings = {
   dataLayer?: unknown[];
-  Shopify?: { customerPrivacy?: ShopifyPrivacy };
+  Shopify?: { customerPrivacy?: ShopifyPrivacy; loadFeatures?(features: object[], done: (error?: unknown) => void): void };
 };
 
 const NO: Agreed = { profile: false, send: false };
@@ -42,12 +42,23 @@ export class Consent {
     };
     document.addEventListener("visitorConsentCollected", collected);
     this.ends.push(() => document.removeEventListener("visitorConsentCollected", collected));
-    const { customerPrivacy } = around.Shopify ?? {};
-    if (customerPrivacy) {
+    const { Shopify } = around;
+    const read = () => {
+      const { customerPrivacy } = Shopify ?? {};
+      if (!customerPrivacy) return;
       this.shopify = {
         profile: customerPrivacy.preferencesProcessingAllowed?.() === true,
         send: customerPrivacy.analyticsProcessingAllowed?.() === true,
       };
+    };
+    read();
+    // A theme need not have asked for it; what was agreed on an earlier page is told by nothing else.
+    if (!this.shopify) {
+      Shopify?.loadFeatures?.([{ name: "consent-tracking-api", version: "0.1" }], (error) => {
+        if (error || this.shopify) return;
+        read();
+        this.tell();
+      });
     }
   }
 
