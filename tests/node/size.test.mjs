@@ -15,9 +15,9 @@ test("the JavaScript is at most 12 KB gzip", () => {
   assert.ok(sizes[0] > 1000 && sizes[0] + sizes[1] <= 12_000, `${sizes} bytes`);
 });
 
-test("the slots' script is at most 6.3 KB gzip, what is written into the page 1.2 KB, what sends 3 KB, the developer's panel 5 KB", () => {
+test("the slots' script is at most 6.5 KB gzip, what is written into the page 1.2 KB, what sends 3 KB, the developer's panel 5 KB", () => {
   const [slots, early, log, debug] = ["attune.slots.js", "attune.early.js", "attune.log.js", "attune.debug.js"].map((file) => gzipSync(readFileSync(join(PACKAGE, file)), { level: 9 }).length);
-  assert.ok(slots > 1000 && slots <= 6300, `${slots} bytes`);
+  assert.ok(slots > 1000 && slots <= 6500, `${slots} bytes`);
   assert.ok(early > 300 && early <= 1200, `${early} bytes`);
   assert.ok(log > 300 && log <= 3000, `${log} bytes`);
   assert.ok(debug > 300 && debug <= 5000, `${debug} bytes`);

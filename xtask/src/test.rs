@@ -44,8 +44,10 @@ pub(crate) fn test(ws: &Workspace, suites: &[String], ship: bool) -> Result<bool
         }
     };
     need(wants("native"), Need::Nextest);
-    need(!node.is_empty() || !browser.is_empty() || (wants("size") && has_browser_module), Need::Browser);
-    for engine in [Need::Chromium, Need::Firefox, Need::WebKit] {
+    let scripted = !node.is_empty() || !browser.is_empty() || !worker.is_empty();
+    need(scripted || (wants("size") && has_browser_module), Need::Browser);
+    need(!browser.is_empty() || !worker.is_empty(), Need::Chromium);
+    for engine in [Need::Firefox, Need::WebKit] {
         need(!browser.is_empty(), engine);
     }
     need(!worker.is_empty(), Need::Worker);

@@ -68,6 +68,11 @@ export class Log {
     this.held.set(id, JSON.stringify({ ...line, id, ...(kept && { source: "page", temperature: 0 }), slots: [stands] }));
   }
 
+  /** A decision that somebody else has logged. */
+  known(id: string): void {
+    this.logged.add(id);
+  }
+
   /** Tells an outcome, and before the first one the decision. What comes of a decision never logged is not told. */
   came(outcome: Outcome, id = random()): void {
     const { decision, slot, item, kind } = outcome;
@@ -110,15 +115,19 @@ export class Log {
   }
 
   close(): void {
-    this.leave();
+    this.keep();
     removeEventListener("pagehide", this.leave);
     document.removeEventListener("visibilitychange", this.leave);
     this.tabs?.close();
     this.outbox.close();
   }
 
-  private readonly leave = (event?: Event): void => {
-    if (event?.type === "visibilitychange" && document.visibilityState === "visible") return;
+  private readonly leave = (event: Event): void => {
+    if (event.type !== "visibilitychange" || document.visibilityState !== "visible") this.keep();
+  };
+
+  /** Writes down what is logged, and what the next page may have to tell of orders that it begins with. */
+  keep(): void {
     const before = read();
     const logged = [...before.logged.filter((id) => !this.logged.has(id)), ...this.logged].slice(-MOST);
     const next = new Set(Object.values(recall().orders).map(({ decision }) => decision));
@@ -126,7 +135,7 @@ export class Log {
     let room = ROOM;
     const newest = held.reverse().filter(([, line]) => (room -= line.length) >= 0).reverse();
     if (logged.length || newest.length) write({ held: Object.fromEntries(newest), logged });
-  };
+  }
 }
 
 /** A slot in the page's own order: what may be shown, though another slot would have shown it first. */

@@ -166,7 +166,10 @@ export class Outbox {
 async function post(address: string, body: string): Promise<Response | null> {
   const small = new Blob([body]).size <= BATCH;
   const options = { method: "POST", body, credentials: "omit", referrerPolicy: "strict-origin", keepalive: small, signal: AbortSignal.timeout(PATIENCE) } as const;
-  return fetch(address, options).catch(() => null);
+  const url = new URL(address, document.baseURI);
+  // So that a clock that is wrong can be put right.
+  url.searchParams.set("sent", String(Date.now()));
+  return fetch(url, options).catch(() => null);
 }
 
 /** `Retry-After` in milliseconds, whether it is seconds or a date. */

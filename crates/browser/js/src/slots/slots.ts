@@ -57,6 +57,8 @@ export class Slots {
   private readonly own = new Map<string, string[]>();
   private readonly standing = new Map<string, Standing>();
   private readonly counted = new Set<string>();
+  /** Slots that came in order with the page. */
+  private readonly edge = new WeakSet<Element>();
   private readonly consent: Consent;
   private readonly watch: Watch;
   private readonly changes: MutationObserver;
@@ -184,6 +186,7 @@ export class Slots {
       const { Log } = await this.parts.log();
       if (!this.attune || !this.consent.agreed.send) return;
       this.log = new Log(address);
+      if (served()) this.log.known(served());
       for (const ranking of new Set([...this.standing.values()].flatMap(({ ranking }) => ranking ?? []))) await this.record(ranking);
       return;
     }
@@ -211,6 +214,7 @@ export class Slots {
       this.own.set(place.id, known ? [...known.filter((id) => ids.includes(id)), ...ids.filter((id) => !known.includes(id))] : (this.written(place) ?? ids));
       this.watch.slot(place);
       if (before) this.watch.painted(place);
+      if (before && place.mode === "move" && served()) this.edge.add(place.element);
       if (!this.found.has(place.id)) this.first(place, recall().orders[place.id]);
       this.found.set(place.id, place);
       fresh.push(place);
@@ -310,12 +314,16 @@ export class Slots {
       const standing = this.standing.get(id);
       const place = this.found.get(id);
       if (decision.source === "model") log.decided(line, part(decision, id), id);
-      if (place && standing?.source === "page" && standing.ranking === decision) log.decided(line, standing.decision, id, slot(place, standing.order));
+      const kept = standing?.source === "page" && standing.ranking === decision && standing.decision !== served();
+      if (place && kept) log.decided(line, standing.decision, id, slot(place, standing.order));
     }
+    // The next page begins with this order, even if this one ends without a word.
+    log.keep();
   }
 
   private stands(place: Place, now: Omit<Standing, "slot">): void {
     const standing: Standing = { slot: place.id, ...now };
+    if (now.source === "page" && this.edge.has(place.element)) standing.decision = served();
     this.standing.set(place.id, standing);
     place.element.dispatchEvent(new CustomEvent("attune:decided", { bubbles: true, detail: standing }));
   }
@@ -364,6 +372,12 @@ const mark = (what: string): void => void performance.mark(`attune:${what}`);
 /** One slot of a decision is a decision of its own to whatever comes of it; so is the page's own order that stood instead. */
 function part({ id }: Decision, slot: string, source = "model"): string {
   return `${id}.${slot}${source === "page" ? ".page" : ""}`;
+}
+
+/** The decision under which a Worker in front of the shop has put this page in order. It has logged it itself. */
+function served(): string {
+  const [page] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  return page?.serverTiming?.find(({ name }) => name === "attune")?.description ?? "";
 }
 
 /** What the page says of itself. */
