@@ -44,8 +44,8 @@ pub(crate) fn test(ws: &Workspace, suites: &[String], ship: bool) -> Result<bool
         }
     };
     need(wants("native"), Need::Nextest);
-    let scripted = !node.is_empty() || !browser.is_empty() || !worker.is_empty();
-    need(scripted || (wants("size") && has_browser_module), Need::Browser);
+    let any_script = !node.is_empty() || !browser.is_empty() || !worker.is_empty();
+    need(any_script || (wants("size") && has_browser_module), Need::Browser);
     need(!browser.is_empty() || !worker.is_empty(), Need::Chromium);
     for engine in [Need::Firefox, Need::WebKit] {
         need(!browser.is_empty(), engine);
