@@ -1,7 +1,7 @@
 // WebAssembly that fails: the module that ships, with a trap in one of its functions or with less memory than it wants.
 
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import binaryen from "binaryen";
@@ -77,9 +77,3 @@ export function confined(file, pages) {
   throw new Error(`${file} has no memory of its own`);
 }
 
-/** A Worker's build folder with another module in it. */
-export function buildWith(build, folder, wasm) {
-  cpSync(build, folder, { recursive: true });
-  writeFileSync(join(folder, "index_bg.wasm"), wasm);
-  return folder;
-}

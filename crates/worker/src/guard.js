@@ -10,10 +10,16 @@ export { DecisionLog, RolloutState, ShopperProfile };
 /** @type {Set<(why: unknown) => void>} Requests that wait for the instance there is now. */
 const waiting = new Set();
 
-addEventListener("error", ({ error }) => {
-  if (!(error instanceof WebAssembly.RuntimeError)) return;
-  for (const fail of waiting) fail(error);
+/** @param {unknown} why */
+function ended(why) {
+  for (const fail of waiting) fail(why);
   waiting.clear();
+}
+
+// Traps and panics, in a task of its own or where a promise has called.
+addEventListener("error", ({ error }) => ended(error));
+addEventListener("unhandledrejection", ({ reason }) => {
+  if (reason instanceof WebAssembly.RuntimeError || /Rust panic|Module terminated|Wasm instance/i.test(reason?.message)) ended(reason);
 });
 
 export default {
