@@ -33,6 +33,12 @@ const routes = {
     }
     response.end();
   },
+  "/halves": async (response) => {
+    const at = PAGE.indexOf("<hr>");
+    response.writeHead(200, html).write(PAGE.slice(0, at));
+    await pause(PATIENCE / 2);
+    response.end(PAGE.slice(at));
+  },
   "/slow": async (response) => {
     await pause(500);
     response.writeHead(200, html).end(PAGE);
@@ -154,12 +160,14 @@ export const rows = [
       await ranks(worker);
     },
   },
-  ...[["as a page comes", { page_write: 1 }], ["in the middle of a page", { page_write: 5 }], ["at a page's end", { page_end: 1 }]].map(([when, traps]) => ({
+  ...[["as a page comes", { page_write: 1 }, 0], ["in the middle of a page", { page_write: 3 }, 1], ["at a page's end", { page_end: 1 }, 2]].map(([when, traps, ordered]) => ({
     fault: `wasm traps ${when}`,
     act: async (edge) => {
       const worker = await edge.worker(trapped(traps));
       for (let round = 0; round < 2; round++) {
-        await whole(worker, "/parts");
+        const now = await whole(worker, "/halves");
+        const slots = [now.slice(0, 20), now.slice(20)].filter((slot, n) => slot.join() !== OWN.slice(n * 20, n * 20 + 20).join());
+        assert.equal(slots.length, ordered, "slots put in order before it");
         await ranks(worker);
       }
     },

@@ -18,8 +18,8 @@ use crate::{
 };
 
 /// The suites in the order they run.
-pub(crate) const SUITES: [&str; 8] =
-    ["direction", "native", "docs", "node", "browser", "worker", "size", "fuzz"];
+pub(crate) const SUITES: [&str; 9] =
+    ["direction", "native", "docs", "node", "browser", "worker", "faults", "size", "fuzz"];
 /// Built for the wasm target only where its linter has it.
 const SURFACES: [&str; 4] = ["--package", "attune-browser", "--package", "attune-worker"];
 /// The most that one file of scripted tests may take.
@@ -34,7 +34,8 @@ const SKIPS: &str = "ATTUNE_SKIPS";
 pub(crate) fn test(ws: &Workspace, suites: &[String], ship: bool) -> Result<bool> {
     let wants = |suite: &str| suites.is_empty() || suites.iter().any(|s| s == suite);
     let scripts = |suite: &str| if wants(suite) { test_files(ws, suite) } else { Ok(Vec::new()) };
-    let (node, browser, worker) = (scripts("node")?, scripts("browser")?, scripts("worker")?);
+    let (node, browser, worker, faults) =
+        (scripts("node")?, scripts("browser")?, scripts("worker")?, scripts("faults")?);
     let has_browser_module = ws.root.join("crates/browser/js/build.mjs").is_file();
 
     let mut needs = Vec::new();
@@ -44,13 +45,14 @@ pub(crate) fn test(ws: &Workspace, suites: &[String], ship: bool) -> Result<bool
         }
     };
     need(wants("native"), Need::Nextest);
-    let any_script = !node.is_empty() || !browser.is_empty() || !worker.is_empty();
+    let any_script = [&node, &browser, &worker, &faults].iter().any(|files| !files.is_empty());
     need(any_script || (wants("size") && has_browser_module), Need::Browser);
-    need(!browser.is_empty() || !worker.is_empty(), Need::Chromium);
+    need(!browser.is_empty() || !worker.is_empty() || !faults.is_empty(), Need::Chromium);
     for engine in [Need::Firefox, Need::WebKit] {
         need(!browser.is_empty(), engine);
     }
-    need(!worker.is_empty(), Need::Worker);
+    let edge = !worker.is_empty() || !faults.is_empty();
+    need(edge, Need::Worker);
     let mut steps = Steps::default();
     if !steps.step("set-up", || setup::ensure(ws, &needs, false).map(|()| Counts::default())) {
         steps.report();
@@ -73,15 +75,17 @@ pub(crate) fn test(ws: &Workspace, suites: &[String], ship: bool) -> Result<bool
     let built = |steps: &mut Steps, name: &str, when: bool, work: &dyn Fn() -> Result<()>| {
         !when || steps.step(name, || work().map(|()| Counts::default()))
     };
-    let page = !node.is_empty() || !browser.is_empty() || !worker.is_empty();
     let has_page = ws.root.join("www/build.mjs").is_file();
-    let mut good = built(&mut steps, "build native", page, &|| build::native(ws, false));
-    good &= built(&mut steps, "build browser", page && has_browser_module, &|| build::browser(ws, ship));
-    good &= built(&mut steps, "build worker", !worker.is_empty(), &|| build::worker(ws, ship));
+    let mut good = built(&mut steps, "build native", any_script, &|| build::native(ws, false));
+    good &=
+        built(&mut steps, "build browser", any_script && has_browser_module, &|| build::browser(ws, ship));
+    good &= built(&mut steps, "build worker", edge, &|| build::worker(ws, ship));
     // What the storefront does with a ranking is tested with the golden bundle: it needs no training run.
     let golden = ws.root.join("tests/golden/small.attune");
-    good &= built(&mut steps, "build www", page && has_page && good, &|| build::www(ws, ship, Some(&golden)));
-    for (name, files) in [("node", node), ("browser", browser), ("worker", worker)] {
+    good &= built(&mut steps, "build www", any_script && has_page && good, &|| {
+        build::www(ws, ship, Some(&golden))
+    });
+    for (name, files) in [("node", node), ("browser", browser), ("worker", worker), ("faults", faults)] {
         if wants(name) {
             steps.step(name, || match files.as_slice() {
                 [] => Ok(Counts::skip(format!("tests/{name} has no *.test.mjs"))),
