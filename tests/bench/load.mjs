@@ -22,8 +22,8 @@ export function load(ask, { rate, seconds, patience = 10_000 }) {
       agent.destroy();
       done({ latencies, errors, sent: total });
     };
-    const send = (due) => {
-      const { url, body, headers: more } = ask(sent - 1);
+    const send = (due, n, again = false) => {
+      const { url, body, headers: more } = ask(n);
       const bytes = body === undefined ? undefined : Buffer.from(body);
       const headers = { ...(bytes && { "content-type": "application/json", "content-length": bytes.length }), ...more };
       let over = false;
@@ -41,7 +41,12 @@ export function load(ask, { rate, seconds, patience = 10_000 }) {
         response.on("error", (error) => end(error.code ?? error.message));
       });
       request.on("timeout", () => request.destroy(new Error("timeout")));
-      request.on("error", (error) => end(error.code ?? error.message));
+      request.on("error", (error) => {
+        // The server closed an idle connection in the moment it was used again: Node's documentation says to ask once more.
+        if (error.code !== "ECONNRESET" || !request.reusedSocket || again || over) return end(error.code ?? error.message);
+        over = true;
+        send(due, n, true);
+      });
       request.end(bytes);
     };
     const tick = () => {
@@ -49,8 +54,7 @@ export function load(ask, { rate, seconds, patience = 10_000 }) {
       while (sent < total) {
         const due = start + (sent * 1000) / rate;
         if (due > now) break;
-        sent++;
-        send(due);
+        send(due, sent++);
       }
       if (sent < total) setTimeout(tick, 1);
     };

@@ -64,7 +64,8 @@ async function soak() {
   const minute = () => (performance.now() - begin) / 60_000;
   // Of one isolate, which is all there is here.
   const own = async () => {
-    const text = await (await fetch(new URL("/metrics", worker.url), { headers: KEY })).text();
+    const asked = fetch(new URL("/metrics", worker.url), { headers: KEY }).then((response) => response.text());
+    const text = await asked.catch(() => "");
     return Number(/attune_isolate_memory_bytes\S* (\d+)/.exec(text)?.[1] ?? NaN) / 2 ** 20;
   };
   const watch = setInterval(async () => memory.push({ minute: minute(), mib: resident(pid), own: await own() }), 5_000);

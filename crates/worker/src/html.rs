@@ -31,8 +31,13 @@ pub(crate) async fn page(
     let asked = Asked::of(&request, settings);
     let reorders = asked.reorders && !asked.crawler();
     let mark = engine.map_or("page", |engine| engine.hash().get(..8).unwrap_or("page"));
-    let origin = Fetch::Request(to_origin(&request, settings, reorders.then_some(mark))?);
-    let (fetched, profile) = join(origin.send(), asked.profile(env, settings)).await;
+    let address = || to_origin(&request, settings, reorders.then_some(mark));
+    let origin = Fetch::Request(address()?);
+    let (mut fetched, profile) = join(origin.send(), asked.profile(env, settings)).await;
+    // A server may close a connection that was idle in the very moment it is used again.
+    if fetched.is_err() && asked.reorders {
+        fetched = Fetch::Request(address()?).send().await;
+    }
     let fetched = fetched.map_err(|error| {
         metrics::count("origin", "unavailable");
         Problem::new(502, "origin_unavailable", format!("the shop did not answer: {error}"))
