@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { gunzipSync, gzipSync } from "node:zlib";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { startWorker } from "./miniflare.mjs";
 import { products } from "./shop.mjs";
 
@@ -23,6 +23,7 @@ const asked = [];
 const routes = {
   "/": (_, response) => response.writeHead(200, { "content-type": "text/html; charset=utf-8", "content-length": Buffer.byteLength(PAGE), etag: '"v1"', "cache-control": "public, max-age=60, s-maxage=600", vary: "Accept-Encoding", "set-cookie": ["a=1", "b=2"] }).end(PAGE),
   "/gzip": (_, response) => response.writeHead(200, { "content-type": "text/html", "content-encoding": "gzip" }).end(gzipSync(PAGE)),
+  "/br": (_, response) => response.writeHead(200, { "content-type": "text/html", "content-encoding": "br" }).end(brotliCompressSync(PAGE)),
   "/fixed": (_, response) => response.writeHead(200, { "content-type": "text/html", "cache-control": "no-transform" }).end(PAGE),
   "/utf16": (_, response) => response.writeHead(200, { "content-type": "text/html; charset=utf-16le" }).end(Buffer.from(PAGE, "utf16le")),
   "/plain": (_, response) => response.writeHead(200, { "content-type": "text/plain" }).end(PAGE),
@@ -112,12 +113,13 @@ ranks("a page that has not changed is not sent again; one that another bundle or
   assert.deepEqual([asked.at(-1).headers["if-none-match"], asked.at(-1).headers["if-modified-since"]], [undefined, undefined]);
 });
 
-ranks("a compressed page is put in order too", async () => {
-  const response = await get("/gzip", { "accept-encoding": "gzip" });
-  const text = await response.text();
-  assert.notDeepEqual(ids(text), ids(PAGE));
-  assert.equal(sorted(text), sorted(PAGE));
-});
+for (const coding of ["gzip", "br"])
+  ranks(`a page in ${coding} is put in order too`, async () => {
+    const response = await get(`/${coding}`, { "accept-encoding": coding });
+    const text = await response.text();
+    assert.notDeepEqual(ids(text), ids(PAGE));
+    assert.equal(sorted(text), sorted(PAGE));
+  });
 
 for (const path of ["/fixed", "/plain", "/missing", "/unclosed"])
   test(`${path} passes as it came`, async () => {

@@ -36,7 +36,8 @@ export function reordered(body, page, patience) {
     }
     owed = out === owed ? [] : after(owed, out[0].byteLength);
     if (owed.length) timer = setTimeout(() => pass(() => page.letGo()).catch(() => {}), patience);
-    for (const bytes of out) if (bytes.byteLength) await writer.write(bytes);
+    // All in the queue before anything else can come between them.
+    await Promise.all(out.filter((bytes) => bytes.byteLength).map((bytes) => writer.write(bytes)));
   };
   const pump = async () => {
     try {
