@@ -196,6 +196,8 @@ for (const path of ["/css", "/strict-css"]) {
     const seen = dom.sort(([, , a], [, , b]) => a - b).map(([id]) => id);
     assert.deepEqual(seen, (await standing(page)).order);
     assert.notDeepEqual(seen, OWN);
+    const around = await page.evaluate(() => ["h2", "ul > :last-child"].map((which) => document.querySelector(which).getBoundingClientRect().top));
+    assert.deepEqual(around.map((top) => dom.filter(([, , card]) => card < top).length), [0, dom.length], "the heading before the cards, the note after them");
     assert.deepEqual(page.problems, []);
     await page.context().close();
   });

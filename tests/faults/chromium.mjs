@@ -295,7 +295,7 @@ async function hostileStorage(shop) {
       await page.close();
       await shopper.agree({ profile: true, send: true });
       // A slot that stands in the page's own order shows all the page shows.
-      await shopper.whole(undefined, { css: !!query.order, shown: query.show && (await shopper.standing()).source !== "page" ? 4 : 12 });
+      await shopper.whole(undefined, { shown: query.show && (await shopper.standing()).source !== "page" ? 4 : 12 });
     }
   await shopper.leave();
 }
@@ -467,6 +467,7 @@ async function offline(shop) {
   const till = new Till();
   const shopper = await shop.shopper({ returning: true });
   const page = await shopper.visit({ log: till.number });
+  await shopper.before(shop.last);
   await shopper.context.setOffline(true);
   await shopper.agree({ profile: true, send: true });
   await shopper.whole(shop.last);
@@ -474,6 +475,7 @@ async function offline(shop) {
   await shopper.context.setOffline(false);
   await page.close();
   await shopper.visit({ log: till.number });
+  await shopper.before(shop.last);
   await shopper.agree({ profile: true, send: true });
   await shopper.context.setOffline(true);
   await shopper.page.click("[data-attune-id=p4] a");

@@ -200,7 +200,7 @@ export const rows = [
       }
     },
   })),
-  ...["fails", "answers 500"].map((how) => ({
+  ...["fails", "answers 500", "hangs"].map((how) => ({
     fault: `profile's object ${how}`,
     code: "profile_unavailable",
     act: async (edge) => {
@@ -210,7 +210,7 @@ export const rows = [
       await whole(worker, "/", true);
     },
   })),
-  ...["fails", "answers 500"].map((how) => ({
+  ...["fails", "answers 500", "hangs"].map((how) => ({
     fault: `log's object ${how}`,
     code: "log_unavailable",
     act: async (edge) => {

@@ -51,11 +51,10 @@ function move(element: HTMLElement, order: HTMLElement[]): void {
 
 function style(place: Place, order: string[]): void {
   const show = shown(place.element);
-  const slot = `[data-attune-slot="${CSS.escape(place.id)}"]`;
-  const rules = order.map((id, n) => {
-    const hidden = n >= show ? ";display:none!important" : "";
-    return `${slot}>[data-attune-id="${CSS.escape(id)}"]{order:${n - order.length}${hidden}}`;
-  });
+  const slot = `[data-attune-slot="${CSS.escape(place.id)}"]>`;
+  const rules = order.map((id, n) => `${slot}[data-attune-id="${CSS.escape(id)}"]{order:${n - order.length}${n < show ? "" : ";display:none!important"}}`);
+  // A heading stays before the cards.
+  rules.push(`${slot}:not([data-attune-id],[data-attune-id]~*){order:${~order.length}}`);
   const sheet = sheets.get(place.id) ?? new CSSStyleSheet();
   sheet.replaceSync(rules.join("\n"));
   if (sheets.has(place.id)) return;
