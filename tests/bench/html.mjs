@@ -9,7 +9,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Worker, isMainThread, parentPort } from "node:worker_threads";
 import { Miniflare } from "miniflare";
 import { workerOptions } from "../worker/miniflare.mjs";
-import { products } from "../worker/shop.mjs";
+import { card, products } from "../worker/shop.mjs";
 import { quantile } from "./load.mjs";
 import { processId, resident } from "./workerd.mjs";
 
@@ -20,9 +20,7 @@ const BYTES = 300_000;
 const WAITING = 40;
 const LARGE = 400_000;
 
-const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
 const filler = (bytes) => "<p>Handmade in small batches, shipped in two days.</p>\n".repeat(Math.ceil(bytes / 56)).slice(0, bytes);
-const card = ({ id, fields }, text) => `<li data-attune-id="${id}" data-attune-fields="${escaped(JSON.stringify(fields))}"><a href="/${id}">${fields.name}</a>${text}</li>`;
 
 /** A page with these slots, as large as asked. */
 function page(slots, cards, bytes) {

@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
 import { setTimeout as pause } from "node:timers/promises";
 import { scratch, startWorker } from "../worker/miniflare.mjs";
-import { products, rankRequest, request } from "../worker/shop.mjs";
+import { card, products, rankRequest, request } from "../worker/shop.mjs";
 import { load, quantile, summary } from "./load.mjs";
 import { processId, resident } from "./workerd.mjs";
 
@@ -18,8 +18,7 @@ const option = (name, otherwise) => {
 const say = (text) => process.stderr.write(`${text}\n`);
 const [minutes, rate, kills] = [option("minutes", 60), option("rate", 200), option("kills", 20)];
 
-const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
-const cards = products(40).map(({ id, fields }) => `<li data-attune-id="${id}" data-attune-fields="${escaped(JSON.stringify(fields))}">${fields.name}</li>`);
+const cards = products(40).map((item) => card(item));
 const page = `<!doctype html><html lang=en><body><ul data-attune-slot="home">${cards.slice(0, 20).join("")}</ul><ul data-attune-slot="also">${cards.slice(20).join("")}</ul></body></html>`;
 const origin = createServer((_, response) => response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page));
 await new Promise((ready) => origin.listen(0, "127.0.0.1", ready));

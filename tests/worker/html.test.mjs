@@ -6,12 +6,10 @@ import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { startWorker } from "./miniflare.mjs";
-import { products } from "./shop.mjs";
+import { card, products } from "./shop.mjs";
 
 const PATIENCE = 300;
-const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
-const card = ({ id, fields }) => `<li data-attune-id="${id}" data-attune-fields="${escaped(JSON.stringify(fields))}"><a href="/${id}">${fields.name}</a></li>`;
-const slot = (id, items) => `<ul data-attune-slot="${id}">${items.map(card).join("\n")}</ul>`;
+const slot = (id, items) => `<ul data-attune-slot="${id}">${items.map((item) => card(item)).join("\n")}</ul>`;
 const html = (...slots) => `<!doctype html><html lang=en><title>Shop</title><body><h1>Shop</h1>${slots.join("<hr>")}<footer>ends</footer>`;
 const PAGE = html(slot("home", products(20)), slot("also", products(40).slice(20)));
 const ids = (text) => [...text.matchAll(/data-attune-id="?(\w+)/g)].map(([, id]) => id);

@@ -24,6 +24,12 @@ export function products(count) {
   }));
 }
 
+/** A product as a card of a slot. */
+export function card({ id, fields }, text = "") {
+  const escaped = JSON.stringify(fields).replaceAll("&", "&amp;").replaceAll('"', "&quot;");
+  return `<li data-attune-id="${id}" data-attune-fields="${escaped}"><a href="/${id}">${fields.name}</a>${text}</li>`;
+}
+
 /** Metarank's form: fields as a list of names and values. */
 export function rankRequest(count, more = {}) {
   const items = products(count).map(({ id, fields }) => ({
