@@ -186,6 +186,8 @@ export const rows = [
       const worker = await edge.worker(trapped({ fetch: 1 }));
       for (let round = 0; round < 3; round++) await whole(worker, "/", false);
       assert.equal((await get(worker, "/failing")).status, 500);
+      const health = await get(worker, "/health");
+      assert.deepEqual([health.status, (await health.json()).code], [503, "wasm_trap"], "what is not the origin's stays here");
     },
   },
   ...[["profile's", { shopperprofile_fetch: 1 }], ["log's", { decisionlog_fetch: 1 }]].map(([whose, traps]) => ({

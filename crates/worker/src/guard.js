@@ -56,9 +56,22 @@ export default {
 function without(request, env) {
   const origin = String(env.ATTUNE_ORIGIN ?? "").trim();
   if (!origin || !/^(GET|HEAD)$/.test(request.method)) return null;
-  if (origin === "zone") return request;
   const { pathname, search } = new URL(request.url);
+  if (ours(pathname, env)) return null;
+  if (origin === "zone") return request;
   return new Request(new URL(pathname + search, origin), request);
+}
+
+/**
+ * Whether the Worker answers this path itself: the origin does not have it, and may not see its keys.
+ * @param {string} pathname
+ * @param {Record<string, unknown>} env
+ */
+function ours(pathname, env) {
+  const prefix = String(env.ATTUNE_PREFIX ?? "").split("/").filter(Boolean);
+  const path = pathname.split("/").filter(Boolean);
+  const [first = ""] = path.slice(prefix.length);
+  return prefix.every((part, n) => path[n] === part) && /^(rank|predict|feedback|v1|health|metrics|openapi\.json)$/.test(first);
 }
 
 /** @param {unknown} error */
