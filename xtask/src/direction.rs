@@ -11,17 +11,30 @@ use crate::{
 };
 
 /// Each package of the workspace and the packages of the workspace it may name. Surfaces stand in nobody's list.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("attune", &[]),
-    ("attune-generate", &["attune"]),
+    ("attune-llama", &[]),
+    ("attune-generate", &["attune", "attune-llama"]),
+    ("attune-copywriter", &["attune-generate", "attune-llama"]),
     ("attune-html", &["attune"]),
     ("attune-insight", &["attune"]),
     ("attune-simulate", &["attune"]),
     ("attune-train", &["attune", "attune-insight", "attune-simulate"]),
-    ("attune-cli", &["attune", "attune-generate", "attune-insight", "attune-simulate", "attune-train"]),
+    (
+        "attune-cli",
+        &[
+            "attune",
+            "attune-copywriter",
+            "attune-generate",
+            "attune-insight",
+            "attune-llama",
+            "attune-simulate",
+            "attune-train",
+        ],
+    ),
     ("attune-browser", &["attune"]),
-    ("attune-browser-generate", &["attune", "attune-generate"]),
-    ("attune-worker", &["attune", "attune-generate", "attune-html"]),
+    ("attune-browser-generate", &["attune", "attune-generate", "attune-llama"]),
+    ("attune-worker", &["attune", "attune-generate", "attune-html", "attune-llama"]),
     ("inventory", &[]),
     ("xtask", &[]),
 ];

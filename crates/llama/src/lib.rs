@@ -1,0 +1,13 @@
+//! Language models of the Llama architecture: SmolLM2, TinyLlama, Llama 3.2, Qwen2.5 and Qwen3 shapes.
+//!
+//! A file's bytes stream through [`checkpoint`] straight into a backend's memory; a [`backend::Backend`] appends tokens to
+//! a sequence and samples the next ones. There are two: `cpu` and, behind the feature of that name, `gpu`.
+
+pub mod backend;
+pub mod checkpoint;
+pub mod config;
+mod error;
+pub mod sample;
+
+pub use crate::config::Config;
+pub use crate::error::{Error, Result};
