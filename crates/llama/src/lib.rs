@@ -6,6 +6,7 @@
 pub mod backend;
 pub mod checkpoint;
 pub mod config;
+pub mod constrain;
 mod error;
 pub mod sample;
 
