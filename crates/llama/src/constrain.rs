@@ -6,15 +6,15 @@
 mod grammar;
 mod numbers;
 mod phrases;
-mod trie;
 
 use std::collections::HashMap;
 
 pub use self::grammar::Grammar;
 pub use self::numbers::Numbers;
 pub use self::phrases::Phrases;
-pub use self::trie::Trie;
+
 use crate::backend::Mask;
+use crate::vocabulary::Vocabulary;
 
 /// Masks that are kept: most tokens leave most rules where they were.
 const KEPT: usize = 64;
@@ -97,14 +97,14 @@ impl Rules {
 #[derive(Debug)]
 pub struct Constraint<'a> {
     rules: &'a Rules,
-    vocabulary: &'a Trie,
+    vocabulary: &'a Vocabulary,
     state: State,
     masks: HashMap<State, Mask>,
 }
 
 impl<'a> Constraint<'a> {
     /// At the beginning of a text.
-    pub fn new(rules: &'a Rules, vocabulary: &'a Trie) -> Self {
+    pub fn new(rules: &'a Rules, vocabulary: &'a Vocabulary) -> Self {
         Self { rules, vocabulary, state: rules.start(), masks: HashMap::new() }
     }
 

@@ -8,7 +8,9 @@ pub mod checkpoint;
 pub mod config;
 pub mod constrain;
 mod error;
+pub mod generation;
 pub mod sample;
+pub mod vocabulary;
 
 pub use crate::config::Config;
 pub use crate::error::{Error, Result};

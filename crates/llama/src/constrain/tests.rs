@@ -5,8 +5,8 @@ use super::*;
 const WORDS: [&str; 14] =
     ["", "a", "ab", "abc", "b", " best", " bes", "t", "1", "12", ".", "5", "é", "\u{1F600}"];
 
-fn trie() -> Trie {
-    Trie::new(WORDS.iter().map(|word| word.as_bytes()), &[0])
+fn trie() -> Vocabulary {
+    Vocabulary::new(WORDS.iter().map(|word| word.as_bytes()), &[0])
 }
 
 fn allowed(constraint: &mut Constraint<'_>) -> Vec<u32> {

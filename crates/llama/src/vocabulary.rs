@@ -4,7 +4,7 @@ use crate::backend::Mask;
 
 /// A vocabulary's tokens in the order of their bytes, so that those with a common beginning lie together.
 #[derive(Debug)]
-pub struct Trie {
+pub struct Vocabulary {
     /// Bytes of token i: `bytes[starts[i]..starts[i + 1]]`.
     bytes: Vec<u8>,
     starts: Vec<u32>,
@@ -13,7 +13,7 @@ pub struct Trie {
     ends: Vec<u32>,
 }
 
-impl Trie {
+impl Vocabulary {
     /// From every token's bytes, by id, and the ids that end a text. Tokens that are not text (control tokens, unused ones) have no bytes
     /// and never come.
     pub fn new<'b>(tokens: impl IntoIterator<Item = &'b [u8]>, ends: &[u32]) -> Self {
@@ -50,7 +50,7 @@ impl Trie {
     }
 
     /// The tokens all of whose bytes can be stepped over.
-    pub(super) fn reachable<S>(&self, start: S, step: impl Fn(&S, u8) -> Option<S>) -> Mask {
+    pub(crate) fn reachable<S>(&self, start: S, step: impl Fn(&S, u8) -> Option<S>) -> Mask {
         let mut mask = Mask(vec![0; self.len().div_ceil(32)]);
         // The states after each byte of the last token's walk, and how many bytes that could be walked.
         let mut walked: Vec<S> = vec![start];
@@ -80,7 +80,12 @@ impl Trie {
         mask
     }
 
-    pub(super) fn allow_ends(&self, mask: &mut Mask) {
+    /// Whether a token ends a text.
+    pub fn ends(&self, token: u32) -> bool {
+        self.ends.contains(&token)
+    }
+
+    pub(crate) fn allow_ends(&self, mask: &mut Mask) {
         for end in &self.ends {
             mask.0[*end as usize / 32] |= 1 << (end % 32);
         }
