@@ -1,0 +1,7 @@
+//! Copy for a shop from a brief of facts, and how true and how good it is.
+//!
+//! Pure: time, randomness and bytes are arguments; no I/O, no clock, no JavaScript.
+
+pub mod act;
+pub mod delexicalise;
+pub mod normalise;
