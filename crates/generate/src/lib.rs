@@ -3,5 +3,9 @@
 //! Pure: time, randomness and bytes are arguments; no I/O, no clock, no JavaScript.
 
 pub mod act;
+pub mod brief;
 pub mod delexicalise;
+pub mod evaluate;
 pub mod normalise;
+
+pub use brief::Brief;
