@@ -7,5 +7,11 @@ pub mod brief;
 pub mod delexicalise;
 pub mod evaluate;
 pub mod normalise;
+pub mod protocol;
+pub mod remote;
+pub mod rung;
+
+#[cfg(test)]
+mod testing;
 
 pub use brief::Brief;

@@ -211,7 +211,9 @@ mod tests {
 
     #[test]
     fn request_has_the_defaults_of_the_protocol() {
-        let request = ChatRequest::parse(r#"{"messages":[{"role":"user","content":"Hi"}],"stop":"\n","tools":[]}"#).unwrap();
+        let request =
+            ChatRequest::parse(r#"{"messages":[{"role":"user","content":"Hi"}],"stop":"\n","tools":[]}"#)
+                .unwrap();
         assert_eq!((request.temperature, request.n, request.stream), (1.0, 1, false));
         assert_eq!(request.stop, ["\n"]);
     }
@@ -225,7 +227,9 @@ mod tests {
             (r#""top_p":0"#, "top_p"),
             (r#""stop":3"#, "did not match"),
         ] {
-            let error = ChatRequest::parse(&format!(r#"{{"messages":[{{"role":"user","content":"Hi"}}],{more}}}"#)).unwrap_err();
+            let error =
+                ChatRequest::parse(&format!(r#"{{"messages":[{{"role":"user","content":"Hi"}}],{more}}}"#))
+                    .unwrap_err();
             assert!(error.contains(why), "{more}: {error}");
         }
         assert!(ChatRequest::parse(r#"{"messages":[]}"#).is_err());

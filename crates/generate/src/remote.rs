@@ -104,7 +104,8 @@ impl<T: Transport> Remote<T> {
         first: usize,
         tell: &mut dyn FnMut(Told),
     ) -> Result<Vec<Draft>, Failure> {
-        let body = serde_json::to_string(asked).map_err(|error| Failure::new("remote_failed", error.to_string()))?;
+        let body =
+            serde_json::to_string(asked).map_err(|error| Failure::new("remote_failed", error.to_string()))?;
         let head = self.transport.post(body).await?;
         if !(200..300).contains(&head.status) {
             let body = self.rest(4_096).await.unwrap_or_default();
@@ -113,7 +114,8 @@ impl<T: Transport> Remote<T> {
         let mut answers = Answers { first, texts: Vec::new(), most: asked.n };
         if !head.content_type.to_ascii_lowercase().starts_with(SSE) {
             let body = self.rest(LIMITS.1).await?;
-            let text = std::str::from_utf8(&body).map_err(|_| Failure::malformed("bytes that are no text"))?;
+            let text =
+                std::str::from_utf8(&body).map_err(|_| Failure::malformed("bytes that are no text"))?;
             answers.take(text, tell)?;
             return answers.whole(true);
         }
@@ -155,8 +157,8 @@ struct Answers {
 
 impl Answers {
     fn take(&mut self, json: &str, tell: &mut dyn FnMut(Told)) -> Result<(), Failure> {
-        let completion: Completion =
-            serde_json::from_str(json).map_err(|_| Failure::malformed("something that is no chat completion"))?;
+        let completion: Completion = serde_json::from_str(json)
+            .map_err(|_| Failure::malformed("something that is no chat completion"))?;
         if let Some(error) = completion.error {
             return Err(Failure::status(500, &error.to_string()));
         }

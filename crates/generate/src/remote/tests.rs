@@ -46,7 +46,9 @@ fn ask(script: Script, n: usize) -> (Result<Vec<String>, &'static str>, Vec<Told
     let mut told = Vec::new();
     let task = Task { brief: &brief, n, seed: 7 };
     let drafts = now(remote.write(task, &mut |event| told.push(event)));
-    let texts = drafts.map(|drafts| drafts.into_iter().map(|draft| draft.text).collect()).map_err(|failure| failure.code);
+    let texts = drafts
+        .map(|drafts| drafts.into_iter().map(|draft| draft.text).collect())
+        .map_err(|failure| failure.code);
     (texts, told, remote.transport.asked)
 }
 
@@ -62,7 +64,8 @@ const STREAM: &str = "text/event-stream; charset=utf-8";
 #[test]
 fn stream_of_two_answers_is_told_as_it_comes() {
     let parts =
-        [chunk(0, "Good ", false), chunk(1, "Fine", true), chunk(0, "shoes", true), sse::event(sse::DONE)].concat();
+        [chunk(0, "Good ", false), chunk(1, "Fine", true), chunk(0, "shoes", true), sse::event(sse::DONE)]
+            .concat();
     let (texts, told, asked) = ask(Script::default().then(200, STREAM, &[&parts[..37], &parts[37..]]), 2);
     assert_eq!(texts.unwrap(), ["Good shoes", "Fine"]);
     assert_eq!(told.len(), 3);
@@ -72,7 +75,8 @@ fn stream_of_two_answers_is_told_as_it_comes() {
 #[test]
 fn one_answer_a_request_is_asked_for_again() {
     let whole = r#"{"choices":[{"message":{"role":"assistant","content":"One"},"finish_reason":"stop"}],"usage":{"completion_tokens":3}}"#;
-    let script = Script::default().then(200, "application/json", &[whole]).then(200, "application/json", &[whole]);
+    let script =
+        Script::default().then(200, "application/json", &[whole]).then(200, "application/json", &[whole]);
     let (texts, _, asked) = ask(script, 2);
     assert_eq!(texts.unwrap(), ["One", "One"]);
     assert_ne!(asked[0].seed, asked[1].seed);
@@ -80,7 +84,8 @@ fn one_answer_a_request_is_asked_for_again() {
 
 #[test]
 fn workers_ai_shape_is_read() {
-    let parts = "data: {\"response\":\"Go\"}\n\ndata: {\"response\":\"od\",\"p\":\"abc\"}\n\ndata: [DONE]\n\n";
+    let parts =
+        "data: {\"response\":\"Go\"}\n\ndata: {\"response\":\"od\",\"p\":\"abc\"}\n\ndata: [DONE]\n\n";
     assert_eq!(ask(Script::default().then(200, STREAM, &[parts]), 1).0.unwrap(), ["Good"]);
 }
 
