@@ -6,6 +6,9 @@ pub mod act;
 pub mod brief;
 pub mod delexicalise;
 pub mod evaluate;
+mod facts;
+pub mod guard;
 pub mod normalise;
+mod scan;
 
 pub use brief::Brief;
