@@ -6,11 +6,14 @@ pub mod act;
 pub mod brief;
 pub mod delexicalise;
 pub mod evaluate;
+mod facts;
+pub mod guard;
+pub mod ladder;
 pub mod normalise;
 pub mod protocol;
 pub mod remote;
 pub mod rung;
-
+mod scan;
 #[cfg(test)]
 mod testing;
 

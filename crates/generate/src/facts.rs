@@ -1,0 +1,110 @@
+//! What a brief allows to be said, in forms that can be compared: quantities, materials, names, claims.
+
+pub(crate) mod lexicon;
+pub(crate) mod number;
+pub(crate) mod quantity;
+pub(crate) mod unit;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    brief::{AttributeValue, Brief},
+    scan::{Scan, folded},
+};
+use lexicon::Lexicon;
+use quantity::Quantity;
+
+/// The facts of a brief.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    /// Quantities of prices, attributes, claims and description; numbers inside names are not among them.
+    pub(crate) quantities: Vec<Fact>,
+    /// Materials, brands and claims by the lexicon's first word for them.
+    pub(crate) concepts: BTreeSet<String>,
+    /// Attributes that the product has or has not, by name.
+    pub(crate) flags: BTreeMap<String, bool>,
+    /// Words of all facts.
+    pub(crate) words: BTreeSet<String>,
+    /// Letters and digits in one, such as `l2` or `i5`, and words of Latin script in Chinese.
+    pub(crate) text: Scan,
+    /// Names and values that may be quoted whole, longest first, folded.
+    pub(crate) quotes: Vec<String>,
+    /// How many products there are.
+    pub(crate) products: usize,
+}
+
+/// A quantity with the attribute that it stands under.
+#[derive(Debug, Clone)]
+pub(crate) struct Fact {
+    pub(crate) quantity: Quantity,
+    pub(crate) about: String,
+}
+
+impl Known {
+    pub(crate) fn of(brief: &Brief) -> Self {
+        let facts = &brief.facts;
+        let mut quantities = Vec::new();
+        let mut add = |about: &str, text: &str| {
+            let found = quantity::quantities(&Scan::new(text));
+            quantities.extend(found.into_iter().map(|quantity| Fact { quantity, about: folded(about) }));
+        };
+        let mut flags = BTreeMap::new();
+        let mut quotes: BTreeSet<String> =
+            [&facts.name, &facts.brand].into_iter().flatten().map(|t| folded(t)).collect();
+        let mut denied = Vec::new();
+        if let Some(price) = &facts.price {
+            add("price", &price.to_string());
+        }
+        let mut products = usize::from(facts.name.is_some());
+        for attribute in &facts.attributes {
+            if attribute.name == "name" {
+                products += attribute.values.len();
+            }
+            for value in &attribute.values {
+                match value {
+                    AttributeValue::Flag(has) => {
+                        flags.insert(folded(&attribute.name), *has);
+                        if !has {
+                            denied.push(folded(&attribute.name));
+                        }
+                    }
+                    _ => {
+                        let text = value.to_string();
+                        // A second product's name is a name.
+                        if attribute.name != "name" {
+                            add(&attribute.name, &text);
+                        }
+                        quotes.insert(folded(&text));
+                    }
+                }
+            }
+            add("", &attribute.name);
+        }
+        for text in facts.claims.iter().chain(&facts.description).chain(&brief.required) {
+            add("", text);
+        }
+        let audience = brief.audience.segment.iter().chain(&brief.audience.interests);
+        let all = audience.fold(brief.fact_text(), |all, text| all + "\n" + text);
+        let text = Scan::new(&all);
+        let mut concepts = Lexicon::shared().concepts(&text);
+        for name in denied {
+            for concept in Lexicon::shared().concepts(&Scan::new(&name)) {
+                concepts.remove(&concept);
+            }
+        }
+        let mut quotes: Vec<String> = quotes.into_iter().filter(|q| !q.trim().is_empty()).collect();
+        quotes.sort_by_key(|quote| std::cmp::Reverse(quote.len()));
+        let words = text.words().into_iter().map(|w| w.text).collect();
+        Self { quantities, concepts, flags, words, text, quotes, products }
+    }
+
+    /// Where the text quotes a name or a value whole.
+    pub(crate) fn quoted(&self, scan: &Scan) -> Vec<std::ops::Range<usize>> {
+        self.quotes.iter().flat_map(|quote| scan.find(quote)).collect()
+    }
+}
+
+/// Whether one span is inside one of the others.
+pub(crate) fn inside(span: &std::ops::Range<usize>, others: &[std::ops::Range<usize>]) -> bool {
+    others.iter().any(|other| other.start <= span.start && span.end <= other.end)
+}

@@ -1,0 +1,169 @@
+//! What may not go out: facts that are not in the brief, banned words, foreign matter.
+//!
+//! The guard judges one finished text. It knows the facts of the brief and nothing else: a true statement that the
+//! brief does not grant is a finding too.
+
+mod claims;
+mod form;
+mod names;
+mod numbers;
+mod required;
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{brief::Brief, facts::Known, scan::Scan};
+
+/// Findings of one kind stop here: more say nothing new, and a hostile text could have any number.
+const MOST_FINDINGS: usize = 64;
+
+/// What is wrong with a piece of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// A number that no fact has.
+    Number,
+    /// A price that is not the product's.
+    Price,
+    /// A material that is not among the facts.
+    Material,
+    /// A brand or another name that is not among the facts.
+    Name,
+    /// A claim without grounds.
+    Claim,
+    /// A word that law or practice bans, true or not.
+    Regulated,
+    /// A fact or phrase that had to be said.
+    Missing,
+    /// A phrase the brief forbids.
+    Forbidden,
+    /// Too long or too short.
+    Length,
+    /// Markup, an address, control characters.
+    Markup,
+    /// Another language or script than asked for.
+    Language,
+    /// Something of a prompt, or a model's own voice.
+    Leak,
+}
+
+/// Whether a text with this finding may go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// It may; the finding is told.
+    Note,
+    /// It may not.
+    Block,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What.
+    pub kind: Kind,
+    /// How bad.
+    pub severity: Severity,
+    /// Where, in bytes of the text; empty where something is missing.
+    pub span: Range<usize>,
+    /// What stands there, or what is missing.
+    pub what: String,
+    /// Why it is wrong, for people.
+    pub reason: String,
+}
+
+/// What the guard says of one text.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardReport {
+    /// In the order of the text.
+    pub findings: Vec<Finding>,
+    /// Attribute values and claims of the brief that the text says.
+    pub said: Vec<String>,
+    /// Those that it leaves out.
+    pub unsaid: Vec<String>,
+}
+
+impl GuardReport {
+    /// Whether the text may go out.
+    pub fn passes(&self) -> bool {
+        self.blocking().next().is_none()
+    }
+
+    /// The findings that keep the text in.
+    pub fn blocking(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Block)
+    }
+
+    /// Whether a finding of this kind keeps the text in.
+    pub fn has(&self, kind: Kind) -> bool {
+        self.blocking().any(|finding| finding.kind == kind)
+    }
+}
+
+/// A brief's facts, read once, to check many texts.
+#[derive(Debug)]
+pub struct Guard<'a> {
+    brief: &'a Brief,
+    known: Known,
+}
+
+impl<'a> Guard<'a> {
+    /// Reads the brief's facts.
+    pub fn new(brief: &'a Brief) -> Self {
+        Self { brief, known: Known::of(brief) }
+    }
+
+    /// Checks one text.
+    pub fn check(&self, text: &str) -> GuardReport {
+        let mut check = Check {
+            scan: Scan::new(text),
+            text,
+            brief: self.brief,
+            known: &self.known,
+            findings: Vec::new(),
+        };
+        form::check(&mut check);
+        numbers::check(&mut check);
+        names::check(&mut check);
+        claims::check(&mut check);
+        let (said, unsaid) = required::check(&mut check);
+        let mut findings = check.findings;
+        findings.sort_by_key(|finding| (finding.span.start, finding.kind));
+        GuardReport { findings, said, unsaid }
+    }
+
+    pub(crate) fn known(&self) -> &Known {
+        &self.known
+    }
+}
+
+/// One text under examination.
+struct Check<'a> {
+    scan: Scan,
+    text: &'a str,
+    brief: &'a Brief,
+    known: &'a Known,
+    findings: Vec<Finding>,
+}
+
+impl Check<'_> {
+    /// Adds a finding at characters of the scan.
+    fn find(&mut self, kind: Kind, span: &Range<usize>, reason: impl Into<String>) {
+        let bytes = self.scan.bytes(span);
+        self.at(kind, Severity::Block, bytes, reason);
+    }
+
+    /// Adds a finding at bytes of the text.
+    fn at(&mut self, kind: Kind, severity: Severity, span: Range<usize>, reason: impl Into<String>) {
+        let what = self.text.get(span.clone()).unwrap_or_default().to_owned();
+        self.push(Finding { kind, severity, span, what, reason: reason.into() });
+    }
+
+    fn push(&mut self, finding: Finding) {
+        if self.findings.iter().filter(|f| f.kind == finding.kind).count() < MOST_FINDINGS {
+            self.findings.push(finding);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The ladder: GPU, processor, server, template. What the first rung that can writes is held to the facts, told how it
+//! will do, and chosen from; the answer says which rung served and why those above it did not.
+
+use serde::Serialize;
+
+use crate::Brief;
+use crate::guard::{Guard, GuardReport};
+use crate::remote::within;
+use crate::rung::{Draft, Failure, Kind, Local, Rung, Task, Told};
+
+/// Time, which this crate does not have.
+pub trait Clock {
+    /// Milliseconds since any fixed moment.
+    fn now(&self) -> f64;
+
+    /// Waits so many milliseconds.
+    fn sleep(&self, milliseconds: f64) -> Local<'_, ()>;
+}
+
+/// What a text will bring, by a model that is given.
+pub trait Predictor {
+    /// One prediction for each text; none where the model has nothing to say of the language.
+    fn predict(&self, texts: &[&str], brief: &Brief) -> Vec<Option<Predicted>>;
+
+    /// The best `n` of these, best first, none like another: indices.
+    fn choose(&self, texts: &[&str], predicted: &[Option<Predicted>], n: usize) -> Vec<usize>;
+}
+
+/// A predicted effect.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Predicted {
+    /// What is predicted: `ctr` relative to comparable copy.
+    pub effect: &'static str,
+    /// The estimate.
+    pub value: f64,
+    /// The interval around it.
+    pub interval: [f64; 2],
+    /// The interval's level.
+    pub level: f64,
+    /// Share of comparable copy that it is better than, 0 to 1.
+    pub better_than: f64,
+}
+
+/// What is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// Texts.
+    pub n: usize,
+    /// Texts that are written for each that is wanted.
+    pub spread: usize,
+    /// Repeats an answer.
+    pub seed: u64,
+    /// The highest rung that is tried.
+    pub from: Kind,
+    /// Whether rungs below it may serve.
+    pub descend: bool,
+    /// Milliseconds that a rung may take.
+    pub patience: f64,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { n: 3, spread: 2, seed: 0, from: Kind::Gpu, descend: true, patience: 30_000.0 }
+    }
+}
+
+/// A text that may be shown.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Candidate {
+    /// The text.
+    pub text: String,
+    /// How it will do.
+    pub predicted: Option<Predicted>,
+    /// What was checked.
+    pub facts: GuardReport,
+}
+
+/// Why a rung did not serve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Left {
+    /// Which.
+    pub rung: Kind,
+    /// Why.
+    #[serde(flatten)]
+    pub failure: Failure,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Copy {
+    /// The rung that wrote it.
+    pub rung: Kind,
+    /// Why that one, for people.
+    pub why: String,
+    /// The rungs above it that did not serve.
+    pub left: Vec<Left>,
+    /// The model that wrote it, where one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The texts, best first. Every one has passed the guards.
+    pub candidates: Vec<Candidate>,
+    /// Texts that were written and could not be made true.
+    pub refused: usize,
+    /// Tokens a second, over all texts that were written together.
+    pub tokens_per_second: Option<f64>,
+    /// Milliseconds from the question to the answer.
+    pub took: f64,
+}
+
+/// Rungs in the order they are tried.
+pub struct Ladder<'r> {
+    rungs: Vec<Box<dyn Rung + 'r>>,
+    /// Rungs that could not be set up, with the reason.
+    absent: Vec<Left>,
+}
+
+impl<'r> Ladder<'r> {
+    /// A ladder without rungs.
+    pub fn new() -> Self {
+        Self { rungs: Vec::new(), absent: Vec::new() }
+    }
+
+    /// Adds a rung, or why it is not there.
+    #[must_use]
+    pub fn with(mut self, kind: Kind, rung: Result<Box<dyn Rung + 'r>, Failure>) -> Self {
+        match rung {
+            Ok(rung) => self.rungs.push(rung),
+            Err(failure) => self.absent.push(Left { rung: kind, failure }),
+        }
+        self.rungs.sort_by_key(|rung| rung.kind());
+        self
+    }
+
+    /// Writes copy for a brief.
+    ///
+    /// # Errors
+    /// Where no rung could: with a template rung on the ladder that is a brief that templates have nothing to say of, or
+    /// whose own phrases are against the rules.
+    pub async fn compose(
+        &mut self,
+        brief: &Brief,
+        wanted: Wanted,
+        predictor: Option<&dyn Predictor>,
+        clock: &dyn Clock,
+        tell: &mut dyn FnMut(Told),
+    ) -> Result<Copy, Vec<Left>> {
+        let began = clock.now();
+        let mut left: Vec<Left> = Vec::new();
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind >= wanted.from) {
+            if kind > wanted.from && !wanted.descend {
+                break;
+            }
+            let failure = match self.rungs.iter_mut().find(|rung| rung.kind() == kind) {
+                None => self.missing(kind),
+                Some(rung) => match attempt(rung.as_mut(), brief, wanted, predictor, clock, tell).await {
+                    Ok(mut copy) => {
+                        copy.why = reason(kind, wanted.from, &left);
+                        copy.took = clock.now() - began;
+                        copy.left = left;
+                        return Ok(copy);
+                    }
+                    Err(failure) => failure,
+                },
+            };
+            tell(Told::Left { rung: kind, failure: failure.clone() });
+            left.push(Left { rung: kind, failure });
+        }
+        Err(left)
+    }
+
+    fn missing(&self, kind: Kind) -> Failure {
+        let known = self.absent.iter().find(|left| left.rung == kind);
+        known.map_or_else(|| Failure::new("rung_absent", "is not set up"), |left| left.failure.clone())
+    }
+}
+
+impl Default for Ladder<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn reason(kind: Kind, from: Kind, left: &[Left]) -> String {
+    if kind == from {
+        return format!("{} is the rung that was asked for", kind.name());
+    }
+    let reasons: Vec<String> =
+        left.iter().map(|left| format!("{}: {}", left.rung.name(), left.failure.message)).collect();
+    reasons.join("; ")
+}
+
+async fn attempt(
+    rung: &mut (dyn Rung + '_),
+    brief: &Brief,
+    wanted: Wanted,
+    predictor: Option<&dyn Predictor>,
+    clock: &dyn Clock,
+    tell: &mut dyn FnMut(Told),
+) -> Result<Copy, Failure> {
+    let (kind, model) = (rung.kind(), rung.model().map(str::to_owned));
+    tell(Told::Rung { rung: kind, model: model.clone() });
+    let began = clock.now();
+    let task = Task { brief, n: wanted.n.max(1) * wanted.spread.max(1), seed: wanted.seed };
+    let slow = || Failure::new("rung_slow", format!("took more than {} ms", wanted.patience));
+    let drafts = within(rung.write(task, tell), clock.sleep(wanted.patience)).await.ok_or_else(slow)??;
+    let seconds = (clock.now() - began) / 1000.0;
+    let tokens: usize = drafts.iter().map(|draft| draft.tokens).sum();
+    let written = drafts.len();
+    let candidates = candidates(drafts, brief, predictor);
+    if candidates.is_empty() {
+        let what = format!("wrote {written} texts, and none could be made true");
+        return Err(Failure::new("rung_refused", what));
+    }
+    Ok(Copy {
+        rung: kind,
+        why: String::new(),
+        left: Vec::new(),
+        model,
+        refused: written.saturating_sub(candidates.len()),
+        candidates: chosen(candidates, wanted.n, predictor),
+        tokens_per_second: (tokens > 0 && seconds > 0.0).then(|| tokens as f64 / seconds),
+        took: 0.0,
+    })
+}
+
+/// The drafts that are true, or could be made so.
+fn candidates(drafts: Vec<Draft>, brief: &Brief, predictor: Option<&dyn Predictor>) -> Vec<Candidate> {
+    let guard = Guard::new(brief);
+    let mut candidates: Vec<Candidate> = drafts
+        .into_iter()
+        .map(|draft| Candidate { facts: guard.check(&draft.text), text: draft.text, predicted: None })
+        .filter(|candidate| candidate.facts.passes())
+        .collect();
+    let texts: Vec<&str> = candidates.iter().map(|candidate| candidate.text.as_str()).collect();
+    let predicted = predictor.map(|predictor| predictor.predict(&texts, brief)).unwrap_or_default();
+    for (candidate, predicted) in candidates.iter_mut().zip(predicted) {
+        candidate.predicted = predicted;
+    }
+    candidates
+}
+
+fn chosen(candidates: Vec<Candidate>, n: usize, predictor: Option<&dyn Predictor>) -> Vec<Candidate> {
+    let texts: Vec<&str> = candidates.iter().map(|candidate| candidate.text.as_str()).collect();
+    let predicted: Vec<_> = candidates.iter().map(|candidate| candidate.predicted.clone()).collect();
+    let order: Vec<usize> = match predictor {
+        Some(predictor) => predictor.choose(&texts, &predicted, n),
+        None => (0..texts.len()).filter(|at| !texts[..*at].contains(&texts[*at])).take(n).collect(),
+    };
+    order.into_iter().map(|at| candidates[at].clone()).collect()
+}
+
+#[cfg(test)]
+mod tests;
