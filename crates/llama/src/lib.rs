@@ -6,6 +6,8 @@
 pub mod backend;
 pub mod checkpoint;
 pub mod config;
+#[cfg(feature = "cpu")]
+pub mod cpu;
 mod error;
 pub mod sample;
 
