@@ -2,13 +2,19 @@
 
 mod dequantise;
 pub mod gguf;
+mod header;
+pub mod llama2c;
 mod manifest;
+mod metadata;
 mod quantise;
+pub mod safetensors;
 mod shape;
 mod stream;
 
 pub use self::dequantise::dequantise;
+pub use self::header::{Header, Limits, Loaded};
 pub use self::manifest::{Hasher, Manifest, Verifier};
+pub use self::metadata::{Metadata, Texts, Value};
 pub use self::quantise::quantise;
 use crate::{Config, Result};
 

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Limits;
-use super::metadata::{Metadata, Texts, Value};
-use crate::checkpoint::Format;
+use crate::checkpoint::{Format, Limits, Metadata, Texts, Value};
 use crate::{Error, Result};
 
 /// A tensor as the header tells of it.

@@ -1,8 +1,7 @@
 //! GGUF metadata and tensor names → the model's shape.
 
 use super::header::Entry;
-use super::metadata::Metadata;
-use crate::checkpoint::{Part, Role, shape};
+use crate::checkpoint::{Metadata, Part, Role, shape};
 use crate::config::{RopePairs, RopeScaling};
 use crate::{Config, Error, Result};
 
