@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod config;
 mod error;
 pub mod sample;
+pub mod tokenizer;
 
 pub use crate::config::Config;
 pub use crate::error::{Error, Result};
