@@ -13,6 +13,7 @@ mod error;
 pub mod generation;
 pub mod sample;
 pub mod vocabulary;
+pub mod tokenizer;
 
 pub use crate::config::Config;
 pub use crate::error::{Error, Result};
