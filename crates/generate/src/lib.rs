@@ -9,6 +9,8 @@ pub mod evaluate;
 mod facts;
 pub mod guard;
 pub mod normalise;
+mod random;
 mod scan;
+pub mod template;
 
 pub use brief::Brief;
