@@ -45,6 +45,11 @@ impl<'e> Server<'e> {
         }
     }
 
+    /// What is left of the answer's body.
+    pub(crate) fn body(self) -> Option<ByteStream> {
+        self.body
+    }
+
     async fn ask(&mut self, body: String) -> Result<Head, Failure> {
         match &self.settings.writes {
             Writes::Nothing => Err(Failure::new("remote_absent", "no server is set up")),
