@@ -8,8 +8,11 @@ pub mod delexicalise;
 pub mod evaluate;
 mod facts;
 pub mod guard;
+pub mod injection;
 pub mod normalise;
+pub mod prompt;
 mod random;
+pub mod repair;
 mod scan;
 pub mod template;
 
