@@ -19,7 +19,7 @@ pub(crate) struct Server<'e> {
 /// What the Workers AI binding takes.
 #[derive(Serialize)]
 struct AiInput<'r> {
-    messages: &'r [attune_generate::protocol::Message],
+    messages: &'r [attune_generate::prompt::Message],
     max_tokens: usize,
     temperature: f32,
     top_p: f32,
