@@ -253,7 +253,8 @@ fn mended(drafts: Vec<Draft>, brief: &Brief, again: bool) -> Vec<Candidate> {
         .filter_map(|draft| match repair(&draft.text, brief, &guard) {
             Outcome::Passed { text, mut repairs, report } => {
                 if again {
-                    let first = Repair { kind: RepairKind::Again, before: String::new(), after: String::new() };
+                    let first =
+                        Repair { kind: RepairKind::Again, before: String::new(), after: String::new() };
                     repairs.insert(0, first);
                 }
                 Some(Candidate { text, predicted: None, facts: report, repairs })

@@ -10,6 +10,7 @@ mod facts;
 pub mod guard;
 pub mod injection;
 pub mod ladder;
+pub mod local;
 pub mod normalise;
 pub mod prompt;
 pub mod protocol;

@@ -1,6 +1,6 @@
 //! A language model on this device, as a rung.
 
-mod acts;
+pub mod acts;
 
 use attune_llama::backend::Backend;
 use attune_llama::chat::Template;
@@ -73,17 +73,27 @@ impl<B: Backend> Local<B> {
                     rules: rules(task.brief)?,
                     samplings: Vec::new(),
                 };
-                let sampling = Sampling { temperature: 0.7, top_p: 0.9, min_p: 0.05, repetition_penalty: 1.1, ..Sampling::default() };
+                let sampling = Sampling {
+                    temperature: 0.7,
+                    top_p: 0.9,
+                    min_p: 0.05,
+                    repetition_penalty: 1.1,
+                    ..Sampling::default()
+                };
                 let told = |index, text| Told::Text { index, text };
-                write(&mut self.writer, &prompt, wanted, sampling, task, &mut |index, text| tell(told(index, text))).await
+                write(&mut self.writer, &prompt, wanted, sampling, task, &mut |index, text| {
+                    tell(told(index, text))
+                })
+                .await
             }
             Voice::Act => {
                 let act = acts::of(task.brief)?;
                 let prompt = self.tokenizer.encode(&acts::prompt(&act), false);
-                let wanted = Wanted { max_tokens: acts::MOST, stop: vec!["\n".to_owned()], ..Wanted::default() };
-                let sampling = Sampling { temperature: 0.8, ..Sampling::default() };
+                let wanted =
+                    Wanted { max_tokens: acts::MOST, stop: vec!["\n".to_owned()], ..Wanted::default() };
                 let asked = Task { n: task.n.max(acts::DRAFTS), ..task };
-                let drafts = write(&mut self.writer, &prompt, wanted, sampling, asked, &mut |_, _| {}).await?;
+                let drafts =
+                    write(&mut self.writer, &prompt, wanted, acts::SAMPLING, asked, &mut |_, _| {}).await?;
                 let texts = acts::chosen(&act, &drafts, task.n);
                 for (index, draft) in texts.iter().enumerate() {
                     tell(Told::Text { index, text: draft.text.clone() });

@@ -13,8 +13,8 @@ pub mod cpu;
 mod error;
 pub mod generation;
 pub mod sample;
-pub mod vocabulary;
 pub mod tokenizer;
+pub mod vocabulary;
 
 pub use crate::config::Config;
 pub use crate::error::{Error, Result};

@@ -1,6 +1,6 @@
 use super::*;
-use attune_llama::chat::Role;
 use crate::testing::now;
+use attune_llama::chat::Role;
 
 /// A server's answers, in the order of the requests.
 #[derive(Default)]
