@@ -7,6 +7,8 @@ pub mod backend;
 pub mod checkpoint;
 pub mod config;
 mod error;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod sample;
 
 pub use crate::config::Config;

@@ -47,6 +47,15 @@ impl Layout {
         self.columns.div_ceil(UNIT)
     }
 
+    /// Words a tile, for each plane.
+    pub(crate) fn tile_words(&self) -> &[usize] {
+        &self.tile_words
+    }
+
+    pub(crate) fn words_of_tile(&self) -> usize {
+        self.tile_words.iter().sum()
+    }
+
     /// The first word of each plane, and last the words of all; planes start at a multiple of four words.
     pub(crate) fn planes(&self) -> Vec<usize> {
         let mut starts = vec![0];
