@@ -5,7 +5,7 @@ use super::layout::{Layout, TILE, pack_tile};
 use super::memory::{Plan, Target, VectorMap, is_reordered, reordered};
 use super::model::{Model, Weights};
 use super::ModelOptions;
-use crate::checkpoint::{Format, Sink, TensorInfo};
+use crate::checkpoint::{Format, Sink, TensorInfo, dequantise};
 use crate::{Config, Error, Result};
 
 /// Bytes of repacked weights that wait to be written.
@@ -107,6 +107,7 @@ impl Loading {
         let info = &self.tensors[tensor];
         let head = self.config.head_dim;
         let turned = is_reordered(&self.config, info.role);
+        let first = first * info.format.block_len();
         for (index, number) in (first..).zip(numbers(info.format, blocks)) {
             let at = if turned { index / head * head + reordered(index % head, head) } else { index };
             self.vectors[start + at] = number;
@@ -203,25 +204,9 @@ impl Current {
     }
 }
 
-/// A vector's numbers. Vectors are not stored in blocks by any writer; one that did would be refused by [`ModelOptions::check`].
-fn numbers(format: Format, bytes: &[u8]) -> Vec<f32> {
-    match format {
-        Format::F32 => bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-        Format::BF16 => {
-            bytes.chunks_exact(2).map(|b| f32::from_bits(u32::from(u16::from_le_bytes([b[0], b[1]])) << 16)).collect()
-        }
-        _ => bytes.chunks_exact(2).map(|b| half(u16::from_le_bytes([b[0], b[1]]))).collect(),
-    }
-}
-
-/// A binary16 number.
-fn half(bits: u16) -> f32 {
-    let (exponent, fraction) = (bits >> 10 & 31, f32::from(bits & 1023));
-    let magnitude = match exponent {
-        0 => fraction * 2f32.powi(-24),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1.0 + fraction / 1024.0) * 2f32.powi(i32::from(exponent) - 15),
-    };
-    if bits >> 15 == 1 { -magnitude } else { magnitude }
+/// A vector's numbers.
+fn numbers(format: Format, blocks: &[u8]) -> Vec<f32> {
+    let mut numbers = vec![0.0; blocks.len() / format.block_bytes() * format.block_len()];
+    dequantise(format, blocks, &mut numbers);
+    numbers
 }
