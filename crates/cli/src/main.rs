@@ -5,14 +5,19 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bundle;
+mod clock;
 mod data;
+mod engine;
 mod evaluate;
+mod generate;
 mod inspect;
+mod network;
 mod output;
 mod places;
 mod progress;
 mod rank;
 mod report;
+mod serve;
 mod simulate;
 mod survey;
 mod train;
@@ -52,6 +57,10 @@ enum Command {
     Report(report::Arguments),
     /// Rank candidates: one request a line in, one answer a line out.
     Rank(rank::Arguments),
+    /// Write copy from a brief of facts, or from a catalogue; or let a model go on with a text.
+    Generate(Box<generate::Arguments>),
+    /// Serve models and copy over HTTP, as OpenAI's clients know it.
+    Serve(Box<serve::Arguments>),
     /// Show what a bundle is, and check it.
     Inspect(inspect::Arguments),
     /// Print a completion script for a shell.
@@ -73,6 +82,8 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => (arguments.json, evaluate::run(&arguments)),
         Command::Report(arguments) => (arguments.json, report::run(&arguments)),
         Command::Rank(arguments) => (false, rank::run(&arguments)),
+        Command::Generate(arguments) => (arguments.json(), generate::run(&arguments)),
+        Command::Serve(arguments) => (false, serve::run(&arguments)),
         Command::Inspect(arguments) => (arguments.json, inspect::run(&arguments)),
         Command::Completions { shell } => {
             // Into memory first: the generator panics when the reader of its output goes away.

@@ -1,0 +1,115 @@
+//! A model file, loaded and ready to write.
+
+mod device;
+mod file;
+
+use std::path::PathBuf;
+
+use attune_generate::rung::{Failure, Kind};
+use attune_llama::checkpoint::Metadata;
+use attune_llama::cpu;
+use attune_llama::generation::Writer;
+use attune_llama::tokenizer::Tokenizer;
+use attune_llama::vocabulary::Vocabulary;
+
+pub(crate) use self::device::Device;
+pub(crate) use self::file::find;
+
+/// How a model is to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// 32-bit activations on the processor.
+    pub(crate) exact: bool,
+    /// Texts that are written side by side.
+    pub(crate) lanes: usize,
+    /// Tokens of prompt and text.
+    pub(crate) capacity: usize,
+    /// Threads of the processor; 0 is as many as there are cores, at most four.
+    pub(crate) threads: usize,
+}
+
+impl Settings {
+    /// For a file.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, exact: false, lanes: 4, capacity: 2048, threads: 0 }
+    }
+
+    /// The model's name: the file's, without its ending.
+    pub(crate) fn name(&self) -> String {
+        self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// A model on a device, with its tokenizer.
+pub(crate) struct Engine {
+    /// What writes.
+    pub(crate) writer: Writer<Device>,
+    /// Text to tokens.
+    pub(crate) tokenizer: Tokenizer,
+    /// What else the file says.
+    pub(crate) metadata: Metadata,
+    /// Which device, for people.
+    pub(crate) device: String,
+}
+
+impl Engine {
+    /// Loads the model for a rung.
+    ///
+    /// # Errors
+    /// `model_absent`, `model_malformed` and the other codes of [`attune_llama::Error`]; `gpu_absent`; `gpu_is_cpu` where what passes for
+    /// a GPU is a processor and `really` does not ask for it all the same.
+    pub(crate) async fn load(settings: &Settings, kind: Kind, really: bool) -> Result<Self, Failure> {
+        let (model, header, device) = match kind {
+            Kind::Cpu => {
+                let mode = if settings.exact { cpu::Mode::Exact } else { cpu::Mode::Fast };
+                let options = cpu::Options {
+                    mode,
+                    capacity: settings.capacity,
+                    lanes: settings.lanes,
+                    threads: settings.threads,
+                };
+                let loaded = file::read(&settings.path, cpu::Loader::new(options))?;
+                let mode = if settings.exact { "exact" } else { "fast" };
+                (Device::Cpu(Box::new(loaded.model)), loaded.header, format!("processor, {mode}"))
+            }
+            Kind::Gpu => gpu(settings, really).await?,
+            Kind::Remote | Kind::Template => {
+                return Err(Failure::new("rung_absent", format!("{} runs no model here", kind.name())));
+            }
+        };
+        let tokenizer = Tokenizer::new(&header.metadata)?;
+        let bytes = (0..tokenizer.vocab() as u32).map(|token| match tokenizer.is_control(token) {
+            true => &[],
+            false => tokenizer.token_bytes(token).unwrap_or_default(),
+        });
+        let vocabulary = Vocabulary::new(bytes, tokenizer.ends());
+        let writer = Writer::new(model, vocabulary)?;
+        Ok(Self { writer, tokenizer, metadata: header.metadata, device })
+    }
+}
+
+type Loaded = (Device, attune_llama::checkpoint::Header, String);
+
+#[cfg(feature = "gpu")]
+async fn gpu(settings: &Settings, really: bool) -> Result<Loaded, Failure> {
+    use attune_llama::gpu::{Device as Gpu, DeviceOptions, Loader, ModelOptions};
+
+    let absent = |error: attune_llama::Error| Failure::new("gpu_absent", error.to_string());
+    let gpu = Gpu::request(&DeviceOptions::default()).await.map_err(absent)?;
+    if gpu.is_cpu() && !really {
+        let what = format!("{} is no GPU, and slower than the processor itself", gpu.name());
+        return Err(Failure::new("gpu_is_cpu", what));
+    }
+    let mut options = ModelOptions::default();
+    (options.capacity, options.lanes) = (settings.capacity, settings.lanes);
+    options.branch = options.branch.max(settings.capacity / 2);
+    let loaded = file::read(&settings.path, Loader::new(&gpu, options))?;
+    Ok((Device::Gpu(Box::new(loaded.model)), loaded.header, gpu.name()))
+}
+
+#[cfg(not(feature = "gpu"))]
+async fn gpu(_: &Settings, _: bool) -> Result<Loaded, Failure> {
+    Err(Failure::new("gpu_absent", "this build has no GPU: cargo build -p attune-cli --features gpu"))
+}

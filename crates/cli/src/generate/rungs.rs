@@ -1,0 +1,127 @@
+//! The ladder as the command line sets it up.
+
+mod model;
+
+use std::path::PathBuf;
+
+use attune_generate::ladder::{Ladder, Wanted};
+use attune_generate::remote::Remote;
+use attune_generate::rung::{Failure, Kind, Rung};
+use clap::Args;
+
+use super::RungName;
+pub(crate) use self::model::Model;
+use crate::engine::{Settings, find};
+use crate::network::Server;
+
+/// Where the server of the remote rung is, and the key to it.
+const ADDRESS: &str = "ATTUNE_SERVER";
+const KEY: &str = "ATTUNE_SERVER_KEY";
+
+/// Which rungs there are.
+#[derive(Args, Clone)]
+pub(crate) struct RungArguments {
+    /// A GGUF file, or `smollm2`; the copywriter that comes with Attune, else SmolLM2, when absent.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// The highest rung that is tried.
+    #[arg(long, value_enum, default_value = "gpu")]
+    rung: RungName,
+    /// Not on a rung below.
+    #[arg(long)]
+    only: bool,
+    /// The remote rung's address: `https://host`, with `/v1` or the whole route. ATTUNE_SERVER when absent.
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// The model's name there.
+    #[arg(long, value_name = "NAME", default_value = "")]
+    server_model: String,
+    /// On the processor: 32-bit activations, equal to a reference but for rounding.
+    #[arg(long)]
+    pub(crate) exact: bool,
+    /// Threads of the processor; as many as there are cores, at most four, when 0.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) threads: usize,
+    /// Seconds that a rung may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    patience: f64,
+}
+
+impl RungArguments {
+    /// What the ladder is asked for.
+    pub(crate) fn wanted(&self, n: usize, seed: u64) -> Wanted {
+        Wanted {
+            n,
+            seed,
+            from: self.from(),
+            descend: !self.only,
+            patience: self.patience * 1000.0,
+            ..Wanted::default()
+        }
+    }
+
+    /// The highest rung that is tried.
+    pub(crate) fn from(&self) -> Kind {
+        self.rung.into()
+    }
+}
+
+/// The rungs, ready or with the reason why they are not there. Models are loaded when their rung is first tried.
+pub(crate) struct Rungs {
+    models: Result<[Model; 2], Failure>,
+    remote: Result<(Server, String), Failure>,
+}
+
+impl Rungs {
+    /// As the arguments and the environment have them; `tune` says more of how the model runs.
+    ///
+    /// # Errors
+    /// Where a model is named that is not there, or a server's address that is none.
+    pub(crate) fn new(arguments: &RungArguments, tune: impl FnOnce(&mut Settings)) -> Result<Self, Failure> {
+        let settings = find(arguments.model.as_deref()).map(|path| {
+            let mut settings = Settings::new(path);
+            (settings.exact, settings.threads) = (arguments.exact, arguments.threads);
+            tune(&mut settings);
+            settings
+        });
+        let models = match settings {
+            Err(failure) if arguments.model.is_some() && arguments.from() <= Kind::Cpu => return Err(failure),
+            // A GPU that was asked for with nothing else is tried even where it is slow.
+            settings => settings.map(|settings| {
+                [Kind::Gpu, Kind::Cpu].map(|kind| Model::new(kind, settings.clone(), arguments.only))
+            }),
+        };
+        let address = arguments.server.clone().or_else(|| std::env::var(ADDRESS).ok());
+        let remote = match address.filter(|address| !address.is_empty()) {
+            Some(address) => {
+                let server = Server::new(&address, std::env::var(KEY).ok())?;
+                Ok((server, arguments.server_model.clone()))
+            }
+            None => Err(Failure::new("remote_unset", format!("no server is set: --server URL or {ADDRESS}"))),
+        };
+        Ok(Self { models, remote })
+    }
+
+    /// The models, highest rung first.
+    pub(crate) fn models(&mut self) -> Result<&mut [Model; 2], Failure> {
+        self.models.as_mut().map_err(|failure| failure.clone())
+    }
+
+    /// A ladder of them.
+    pub(crate) fn ladder(&mut self) -> Ladder<'_> {
+        let remote = self.remote.clone().map(|(server, model)| -> Box<dyn Rung> {
+            Box::new(Remote::new(server.connection(), model, attune_generate::prompt::messages))
+        });
+        let ladder = Ladder::new()
+            .with(Kind::Remote, remote)
+            .with(Kind::Template, Ok(Box::new(Templates::default())));
+        match &mut self.models {
+            Ok(models) => models
+                .iter_mut()
+                .fold(ladder, |ladder, model| ladder.with(model.kind, Ok(Box::new(Borrowed(model))))),
+            Err(failure) => ladder
+                .with(Kind::Gpu, Err(failure.clone()))
+                .with(Kind::Cpu, Err(failure.clone())),
+        }
+    }
+}
