@@ -2,11 +2,12 @@
 
 mod device;
 mod file;
+mod prompt;
 
 use std::path::PathBuf;
 
 use attune_generate::rung::{Failure, Kind};
-use attune_llama::checkpoint::Metadata;
+use attune_llama::chat::Template;
 use attune_llama::cpu;
 use attune_llama::generation::Writer;
 use attune_llama::tokenizer::Tokenizer;
@@ -48,8 +49,8 @@ pub(crate) struct Engine {
     pub(crate) writer: Writer<Device>,
     /// Text to tokens.
     pub(crate) tokenizer: Tokenizer,
-    /// What else the file says.
-    pub(crate) metadata: Metadata,
+    /// Conversations to text.
+    template: Template,
     /// Which device, for people.
     pub(crate) device: String,
 }
@@ -80,13 +81,10 @@ impl Engine {
             }
         };
         let tokenizer = Tokenizer::new(&header.metadata)?;
-        let bytes = (0..tokenizer.vocab() as u32).map(|token| match tokenizer.is_control(token) {
-            true => &[],
-            false => tokenizer.token_bytes(token).unwrap_or_default(),
-        });
-        let vocabulary = Vocabulary::new(bytes, tokenizer.ends());
+        let template = Template::of(&header.metadata)?;
+        let vocabulary = Vocabulary::of(&tokenizer);
         let writer = Writer::new(model, vocabulary)?;
-        Ok(Self { writer, tokenizer, metadata: header.metadata, device })
+        Ok(Self { writer, tokenizer, template, device })
     }
 }
 
