@@ -4,6 +4,7 @@
 //! a sequence and samples the next ones. There are two: `cpu` and, behind the feature of that name, `gpu`.
 
 pub mod backend;
+pub mod chat;
 pub mod checkpoint;
 pub mod config;
 pub mod constrain;
