@@ -8,12 +8,18 @@ pub mod delexicalise;
 pub mod evaluate;
 mod facts;
 pub mod guard;
+pub mod injection;
 pub mod ladder;
+pub mod local;
 pub mod normalise;
+pub mod prompt;
 pub mod protocol;
+mod random;
 pub mod remote;
+pub mod repair;
 pub mod rung;
 mod scan;
+pub mod template;
 #[cfg(test)]
 mod testing;
 

@@ -15,8 +15,8 @@ pub mod generation;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod sample;
-pub mod vocabulary;
 pub mod tokenizer;
+pub mod vocabulary;
 
 pub use crate::config::Config;
 pub use crate::error::{Error, Result};

@@ -19,7 +19,7 @@ pub(crate) struct Server<'e> {
 /// What the Workers AI binding takes.
 #[derive(Serialize)]
 struct AiInput<'r> {
-    messages: &'r [attune_generate::protocol::Message],
+    messages: &'r [attune_generate::prompt::Message],
     max_tokens: usize,
     temperature: f32,
     top_p: f32,
@@ -43,6 +43,11 @@ impl<'e> Server<'e> {
             Writes::Nothing => Err(Failure::new("remote_absent", "no server is set up: see ATTUNE_LLM in wrangler.toml")),
             _ => Ok(Self { env, settings, body: None }),
         }
+    }
+
+    /// What is left of the answer's body.
+    pub(crate) fn body(self) -> Option<ByteStream> {
+        self.body
     }
 
     async fn ask(&mut self, body: String) -> Result<Head, Failure> {
