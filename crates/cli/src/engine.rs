@@ -6,15 +6,16 @@ mod prompt;
 
 use std::path::PathBuf;
 
+use attune_generate::local::Local;
 use attune_generate::rung::{Failure, Kind};
-use attune_llama::chat::Template;
+use attune_llama::checkpoint::{Header, Value};
 use attune_llama::cpu;
-use attune_llama::generation::Writer;
-use attune_llama::tokenizer::Tokenizer;
-use attune_llama::vocabulary::Vocabulary;
 
-pub(crate) use self::device::Device;
+use self::device::Device;
 pub(crate) use self::file::find;
+
+/// The key of a model's own name; the file's stands in for it.
+const NAME: &str = "general.name";
 
 /// How a model is to run.
 #[derive(Debug, Clone)]
@@ -46,11 +47,7 @@ impl Settings {
 /// A model on a device, with its tokenizer.
 pub(crate) struct Engine {
     /// What writes.
-    pub(crate) writer: Writer<Device>,
-    /// Text to tokens.
-    pub(crate) tokenizer: Tokenizer,
-    /// Conversations to text.
-    template: Template,
+    pub(crate) rung: Local<Device>,
     /// Which device, for people.
     pub(crate) device: String,
 }
@@ -62,7 +59,7 @@ impl Engine {
     /// `model_absent`, `model_malformed` and the other codes of [`attune_llama::Error`]; `gpu_absent`; `gpu_is_cpu` where what passes for
     /// a GPU is a processor and `really` does not ask for it all the same.
     pub(crate) async fn load(settings: &Settings, kind: Kind, really: bool) -> Result<Self, Failure> {
-        let (model, header, device) = match kind {
+        let (model, mut header, device) = match kind {
             Kind::Cpu => {
                 let mode = if settings.exact { cpu::Mode::Exact } else { cpu::Mode::Fast };
                 let options = cpu::Options {
@@ -80,15 +77,15 @@ impl Engine {
                 return Err(Failure::new("rung_absent", format!("{} runs no model here", kind.name())));
             }
         };
-        let tokenizer = Tokenizer::new(&header.metadata)?;
-        let template = Template::of(&header.metadata)?;
-        let vocabulary = Vocabulary::of(&tokenizer);
-        let writer = Writer::new(model, vocabulary)?;
-        Ok(Self { writer, tokenizer, template, device })
+        let metadata = &mut header.metadata;
+        if metadata.get(NAME).is_none() {
+            metadata.set(NAME, Value::Text(settings.name()));
+        }
+        Ok(Self { rung: Local::new(kind, model, metadata)?, device })
     }
 }
 
-type Loaded = (Device, attune_llama::checkpoint::Header, String);
+type Loaded = (Device, Header, String);
 
 #[cfg(feature = "gpu")]
 async fn gpu(settings: &Settings, really: bool) -> Result<Loaded, Failure> {

@@ -40,10 +40,10 @@ const KEY: &str = "ATTUNE_SERVE_KEY";
   attune serve --model smollm2
   ATTUNE_SERVE_KEY=… attune serve --host 0.0.0.0 --origin https://shop.example
   curl localhost:8788/v1/chat/completions -d '{\"messages\":[{\"role\":\"user\",\"content\":\"A headline for a red mug\"}],\"stream\":true}'
-  curl 'localhost:8788/generate?n=3' -H 'accept: text/event-stream' -d @brief.json
+  curl localhost:8788/generate -H 'accept: text/event-stream' -d '{\"brief\":{\"facts\":{\"name\":\"Apollo backpack\"}},\"n\":3}'
 
 Routes: POST /v1/chat/completions and GET /v1/models as OpenAI's clients know them (base address http://host:8788/v1);
-POST /generate takes a brief, and n, seed, rung, only in the query; GET /health. One job is written at a time; when the
+POST /generate takes a brief, and n, seed, rung, only; GET /health. One job is written at a time; when the
 queue is full the answer is 429, with the seconds to wait.")]
 pub(crate) struct Arguments {
     #[command(flatten)]

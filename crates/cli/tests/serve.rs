@@ -13,6 +13,10 @@ use support::{Folder, Serving, attune, json, raw, said, stories};
 
 const BRIEF: &str = r#"{"facts":{"name":"Apollo backpack","category":"backpack","attributes":{"volume":{"value":20,"unit":"l"}}},"channel":"headline"}"#;
 
+fn asked(more: &str) -> String {
+    format!(r#"{{"brief":{BRIEF}{more}}}"#)
+}
+
 fn serving(more: &[&str], variables: &[(&str, &str)]) -> Option<Serving> {
     let model = stories()?;
     Some(Serving::start(&[&["--model", model, "--rung", "cpu"], more].concat(), variables))
@@ -76,9 +80,9 @@ fn errors_have_the_shape_of_their_route() {
         ("/v1/chat/completions", &[], None, 405, "method_not_allowed"),
         ("/v1/models/other", &[], None, 404, "model_not_found"),
         ("/v1/embeddings", &json, Some("{}"), 404, "not_found"),
-        ("/generate", &json, Some("{}"), 422, "brief_empty"),
+        ("/generate", &json, Some(r#"{"brief":{}}"#), 422, "brief_unusable"),
         ("/generate", &json, Some("["), 400, "malformed"),
-        ("/generate?n=900", &json, Some(BRIEF), 400, "query"),
+        ("/generate", &json, Some(asked(r#","n":900"#).as_str()), 422, "too_many"),
         ("/nowhere", &[], None, 404, "not_found"),
     ] {
         let answer = server.ask(path, headers, body);
@@ -186,11 +190,12 @@ fn stops_when_it_is_told_to_after_what_it_is_at() {
 fn briefs_are_answered_by_the_ladder() {
     let server = Serving::start(&["--rung", "template"], &[]);
     let json = ("content-type", "application/json");
-    let answer = server.ask("/generate?n=2&seed=4", &[json], Some(BRIEF));
+    let body = asked(r#","n":2,"seed":4"#);
+    let answer = server.ask("/generate", &[json], Some(&body));
     let whole = answer.json();
     assert_eq!((answer.status, &whole["rung"]), (200, &"template".into()));
     assert_eq!(whole["candidates"].as_array().unwrap().len(), 2);
-    let events = server.ask("/generate?n=2&seed=4", &[json, ("accept", "text/event-stream")], Some(BRIEF)).events();
+    let events = server.ask("/generate", &[json, ("accept", "text/event-stream")], Some(&body)).events();
     let events: Vec<Value> = events.iter().map(|event| serde_json::from_str(event).unwrap()).collect();
     assert_eq!((&events[0]["type"], &events[0]["rung"]), (&"rung".into(), &"template".into()));
     let last = events.last().unwrap();

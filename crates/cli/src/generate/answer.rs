@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use attune_generate::ladder::{Candidate, Copy, Left, Predicted};
+use attune_generate::repair::{Repair, RepairKind};
 
 /// All of it.
 pub(super) fn text(copy: &Copy, notes: &[String]) -> String {
@@ -32,6 +33,9 @@ fn checks(candidate: &Candidate) -> String {
     if !facts.unsaid.is_empty() {
         let _ = write!(line, "; leaves out {}", facts.unsaid.join(", "));
     }
+    for repair in &candidate.repairs {
+        let _ = write!(line, "\n   repaired   {}", repaired(repair));
+    }
     for finding in &facts.findings {
         let _ = write!(line, "\n   note       {}: {}", finding.what, finding.reason);
     }
@@ -50,6 +54,19 @@ fn effect(predicted: &Predicted) -> String {
         100.0 * predicted.level,
         100.0 * predicted.better_than
     )
+}
+
+fn repaired(repair: &Repair) -> String {
+    let Repair { before, after, .. } = repair;
+    match repair.kind {
+        RepairKind::Corrected => format!("{before:?} became {after:?}"),
+        RepairKind::Removed => format!("{before:?} was taken out"),
+        RepairKind::Added => format!("{after:?} was added"),
+        RepairKind::Shortened => "cut to its length".to_owned(),
+        RepairKind::Cleaned => "markup was taken out".to_owned(),
+        RepairKind::Again => "written again".to_owned(),
+        RepairKind::Template => "the template's text took its place".to_owned(),
+    }
 }
 
 /// Why no rung served.

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
-use attune_generate::protocol::{Message, Speaker};
 use attune_generate::rung::{Failure, Kind};
 use attune_llama::backend::Backend as _;
+use attune_llama::chat::{Message, Role};
 use attune_llama::generation::{Finish, Wanted};
 use attune_llama::sample::Sampling;
 use clap::Args;
@@ -130,7 +130,7 @@ async fn complete(
     model: String,
 ) -> Result<Completed> {
     let prompt_ids = match arguments.chat {
-        true => engine.chat(&[Message { role: Speaker::User, content: arguments.prompt.clone() }])?,
+        true => engine.chat(&[Message { role: Role::User, content: arguments.prompt.clone() }])?,
         false => engine.plain(&arguments.prompt),
     };
     if prompt_ids.is_empty() {
@@ -151,7 +151,8 @@ async fn complete(
     let (mut ids, mut text, mut finish) = (Vec::new(), String::new(), Finish::Length);
     let began = Instant::now();
     let mut first = None;
-    let mut generation = engine.writer.begin(&prompt_ids, &wanted).await?;
+    let (writer, ..) = engine.rung.parts();
+    let mut generation = writer.begin(&prompt_ids, &wanted).await?;
     loop {
         let pieces = generation.next().await?;
         first = first.or_else(|| Some(began.elapsed().as_secs_f64()));
@@ -162,7 +163,7 @@ async fn complete(
     }
     let whole = began.elapsed().as_secs_f64();
     let first = first.unwrap_or(whole);
-    let backend = engine.writer.backend();
+    let backend = writer.backend();
     backend.truncate(prompt_ids.len());
     let top = top(&backend.logits(0).await?);
     let later = ids.len().saturating_sub(1);

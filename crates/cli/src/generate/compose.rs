@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use attune_generate::Brief;
+use attune_generate::brief::BriefError;
 use attune_generate::rung::Failure;
 use clap::Args;
 use serde_json::json;
@@ -57,9 +58,17 @@ pub(super) async fn run(arguments: &Arguments) -> Result<()> {
 }
 
 async fn one(arguments: &Arguments, path: &Path) -> Result<()> {
-    let (brief, notes) = Brief::parse(&text(path)?).with_context(|| path.display().to_string())?;
+    let (brief, notes) = Brief::parse(&text(path)?).map_err(|error| {
+        let code = match &error {
+            BriefError::Empty => "brief_empty",
+            BriefError::Json(_) | BriefError::Size(_) => "brief_malformed",
+            _ => "brief_unusable",
+        };
+        Failure::new(code, format!("{}: {error}", path.display()))
+    })?;
     let mut rungs = Rungs::new(&arguments.rungs, |_| {})?;
     let wanted = arguments.rungs.wanted(arguments.n, arguments.seed);
+    rungs.warm(wanted.from, wanted.descend).await;
     let composed = rungs.ladder().compose(&brief, wanted, None, &Clock::start(), &mut |_| {}).await;
     let copy = composed.map_err(|left| {
         let code = left.last().map_or("rung_absent", |left| left.failure.code);
@@ -80,6 +89,7 @@ async fn all(arguments: &Arguments, catalogue: &Path, segments: &Path, out: &Pat
     let segments = catalogue::segments(segments)?;
     let mut rungs = Rungs::new(&arguments.rungs, |_| {})?;
     let wanted = arguments.rungs.wanted(arguments.n, arguments.seed);
+    rungs.warm(wanted.from, wanted.descend).await;
     let plan = rows::plan(&products, &segments, wanted)?;
     let written = Rows::open(out, &plan)?.write(&products, &segments, &mut rungs, wanted).await?;
     if arguments.json {

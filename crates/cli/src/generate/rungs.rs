@@ -6,10 +6,12 @@ use std::path::PathBuf;
 
 use attune_generate::ladder::{Ladder, Wanted};
 use attune_generate::remote::Remote;
-use attune_generate::rung::{Failure, Kind, Rung};
+use attune_generate::prompt::messages;
+use attune_generate::rung::{Failure, Kind, Rung, Templates};
 use clap::Args;
 
 use super::RungName;
+use self::model::Borrowed;
 pub(crate) use self::model::Model;
 use crate::engine::{Settings, find};
 use crate::network::Server;
@@ -19,7 +21,7 @@ const ADDRESS: &str = "ATTUNE_SERVER";
 const KEY: &str = "ATTUNE_SERVER_KEY";
 
 /// Which rungs there are.
-#[derive(Args, Clone)]
+#[derive(Debug, Args, Clone)]
 pub(crate) struct RungArguments {
     /// A GGUF file, or `smollm2`; the copywriter that comes with Attune, else SmolLM2, when absent.
     #[arg(long, value_name = "FILE")]
@@ -107,10 +109,20 @@ impl Rungs {
         self.models.as_mut().map_err(|failure| failure.clone())
     }
 
+    /// Loads the first model that can be, so that its rung's speed is its own. Why not is the ladder's to tell.
+    pub(crate) async fn warm(&mut self, from: Kind, descend: bool) {
+        for model in self.models.iter_mut().flatten() {
+            let asked = model.kind() == from || (descend && model.kind() > from);
+            if asked && model.engine().await.is_ok() {
+                return;
+            }
+        }
+    }
+
     /// A ladder of them.
     pub(crate) fn ladder(&mut self) -> Ladder<'_> {
         let remote = self.remote.clone().map(|(server, model)| -> Box<dyn Rung> {
-            Box::new(Remote::new(server.connection(), model, attune_generate::prompt::messages))
+            Box::new(Remote::new(server.connection(), model, messages))
         });
         let ladder = Ladder::new()
             .with(Kind::Remote, remote)
@@ -118,7 +130,7 @@ impl Rungs {
         match &mut self.models {
             Ok(models) => models
                 .iter_mut()
-                .fold(ladder, |ladder, model| ladder.with(model.kind, Ok(Box::new(Borrowed(model))))),
+                .fold(ladder, |ladder, model| ladder.with(model.kind(), Ok(Box::new(Borrowed(model))))),
             Err(failure) => ladder
                 .with(Kind::Gpu, Err(failure.clone()))
                 .with(Kind::Cpu, Err(failure.clone())),

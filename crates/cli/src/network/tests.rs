@@ -3,7 +3,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 
 use attune_generate::Brief;
-use attune_generate::protocol::{ChatRequest, Message, Speaker};
+use attune_generate::prompt::messages;
+use attune_generate::protocol::ChatRequest;
 use attune_generate::remote::Remote;
 use attune_generate::rung::{Rung as _, Task};
 
@@ -57,10 +58,6 @@ fn send(stream: &mut TcpStream, text: &str) {
 const STREAM: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
 const HALF: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Half a sen\"},\"finish_reason\":null}]}\n\n";
 const END: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"tence.\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
-
-fn messages(brief: &Brief) -> Vec<Message> {
-    vec![Message { role: Speaker::User, content: brief.fact_text() }]
-}
 
 /// What the rung makes of a server: its texts, or the failure's code and message.
 async fn ask(address: &str, key: Option<&str>) -> Result<Vec<String>, (&'static str, String)> {

@@ -1,4 +1,4 @@
-//! `POST /generate`: a brief in, the ladder's answer out; as events for whoever accepts them.
+//! `POST /generate`: `{"brief": …, "n": 3, "seed": 0}` in, the ladder's answer out; as events for whoever accepts them.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use attune_generate::rung::{Failure, Kind};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, Response, StatusCode, header};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Shop;
@@ -26,18 +27,18 @@ pub(super) async fn generate(State(shop): State<Arc<Shop>>, request: Request<Bod
 
 async fn answer(shop: &Shop, request: Request<Body>) -> Result<Response<Body>, Problem> {
     let (head, body) = request.into_parts();
-    let wanted = wanted(head.uri.query().unwrap_or_default(), shop.wanted)?;
     let accepts = head.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let streams = accepts.into_iter().any(|accept| accept.to_ascii_lowercase().contains("text/event-stream"));
     let text = body::text(&head.headers, body).await?;
-    let (brief, notes) = Brief::parse(&text).map_err(|error| {
-        let (status, code) = match &error {
-            BriefError::Json(_) => (StatusCode::BAD_REQUEST, "malformed"),
-            BriefError::Size(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
-            BriefError::Empty => (StatusCode::UNPROCESSABLE_ENTITY, "brief_empty"),
-            _ => (StatusCode::UNPROCESSABLE_ENTITY, "brief"),
+    let asked: Asked = serde_json::from_str(&text)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "malformed", error.to_string()))?;
+    let wanted = asked.wanted(shop.wanted)?;
+    let (brief, notes) = Brief::parse(&asked.brief.to_string()).map_err(|error| {
+        let status = match &error {
+            BriefError::Size(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        Problem::new(status, code, error.to_string())
+        Problem::new(status, "brief_unusable", error.to_string())
     })?;
     let mut events = shop.queue.submit(Work::Copy(Box::new(brief), wanted))?;
     if streams {
@@ -47,8 +48,8 @@ async fn answer(shop: &Shop, request: Request<Body>) -> Result<Response<Body>, P
         match told {
             Event::Copy(copy) => return Ok(body::json(&with_notes(&*copy, &notes))),
             Event::Refused(left) => {
-                let detail = "no rung could write copy for this brief";
-                let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", detail);
+                let detail = "no text could be written that is true";
+                let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "copy_refused", detail);
                 return Err(problem.with("left", serde_json::to_value(left).unwrap_or_default()));
             }
             Event::Failed(failure) => return Err(failure.into()),
@@ -58,35 +59,37 @@ async fn answer(shop: &Shop, request: Request<Body>) -> Result<Response<Body>, P
     Err(Failure::new("model_gone", "the model has stopped").into())
 }
 
-/// `n`, `seed`, `rung` and `only` of the query.
-fn wanted(query: &str, mut wanted: Wanted) -> Result<Wanted, Problem> {
-    let wrong = |what: &str| Problem::new(StatusCode::BAD_REQUEST, "query", what);
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        match name {
-            "n" => {
-                wanted.n = value
-                    .parse()
-                    .ok()
-                    .filter(|n| (1..=MOST).contains(n))
-                    .ok_or_else(|| wrong("n is 1 to 16"))?;
-            }
-            "seed" => wanted.seed = value.parse().map_err(|_| wrong("seed is a whole number"))?,
-            "rung" => {
-                let kind = Kind::ALL.into_iter().find(|kind| kind.name() == value);
-                wanted.from = kind.ok_or_else(|| wrong("rung is gpu, cpu, remote or template"))?;
-            }
-            "only" => {
-                wanted.descend = match value {
-                    "true" | "1" | "" => false,
-                    "false" | "0" => true,
-                    _ => return Err(wrong("only is true or false")),
-                };
-            }
-            _ => return Err(wrong("n, seed, rung and only can be asked for")),
+/// A brief, and what is wanted of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    brief: Value,
+    #[serde(default)]
+    n: Option<usize>,
+    #[serde(default)]
+    seed: u64,
+    /// The highest rung that is tried; the server's own where absent.
+    #[serde(default)]
+    rung: Option<Kind>,
+    /// Not on a rung below.
+    #[serde(default)]
+    only: bool,
+}
+
+impl Asked {
+    fn wanted(&self, mut wanted: Wanted) -> Result<Wanted, Problem> {
+        wanted.n = self.n.unwrap_or(wanted.n);
+        if !(1..=MOST).contains(&wanted.n) {
+            let detail = format!("n is 1 to {MOST}");
+            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many", detail);
+            return Err(problem.with("limit", MOST.into()));
         }
+        // No rung above those that the server was started with.
+        wanted.from = self.rung.unwrap_or(wanted.from).max(wanted.from);
+        wanted.seed = self.seed;
+        wanted.descend &= !self.only;
+        Ok(wanted)
     }
-    Ok(wanted)
 }
 
 /// Events for whoever watches.
@@ -139,11 +142,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn query_says_what_is_wanted_or_what_is_wrong() {
-        let asked = wanted("n=2&seed=9&rung=remote&only=true", Wanted::default()).unwrap();
+    fn what_is_wanted_stays_within_what_the_server_has() {
+        let own = Wanted { from: Kind::Cpu, ..Wanted::default() };
+        let wanted = |json: &str| serde_json::from_str::<Asked>(json).unwrap().wanted(own);
+        let asked = wanted(r#"{"brief":{},"n":2,"seed":9,"rung":"remote","only":true}"#).unwrap();
         assert_eq!((asked.n, asked.seed, asked.from, asked.descend), (2, 9, Kind::Remote, false));
-        for query in ["n=0", "n=17", "n=x", "seed=-1", "rung=cloud", "only=maybe", "m=1"] {
-            assert!(wanted(query, Wanted::default()).is_err(), "{query}");
-        }
+        assert_eq!(wanted(r#"{"brief":{},"rung":"gpu"}"#).unwrap().from, Kind::Cpu);
+        assert!(wanted(r#"{"brief":{},"n":0}"#).is_err() && wanted(r#"{"brief":{},"n":17}"#).is_err());
     }
 }

@@ -89,7 +89,7 @@ impl Problem {
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         let status = match failure.code {
-            "model_input" | "sequence_full" => StatusCode::BAD_REQUEST,
+            "model_input" | "model_no_chat" | "sequence_full" => StatusCode::BAD_REQUEST,
             "model_absent" | "model_gone" | "stopping" => StatusCode::SERVICE_UNAVAILABLE,
             "too_slow" => StatusCode::GATEWAY_TIMEOUT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,

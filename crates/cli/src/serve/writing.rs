@@ -141,7 +141,8 @@ async fn answer(
     began: &mut bool,
 ) -> Result<(), Failure> {
     let prompt = engine.chat(&asked.messages)?;
-    let (_, _, lanes) = engine.writer.limits();
+    let (writer, ..) = engine.rung.parts();
+    let (_, _, lanes) = writer.limits();
     // Nobody asks for the same twice who does not say so.
     let seed = asked.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
     let mut first = 0;
@@ -159,7 +160,7 @@ async fn answer(
             stop: asked.stop.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
             ..generation::Wanted::default()
         };
-        let mut generation = engine.writer.begin(&prompt, &wanted).await?;
+        let mut generation = writer.begin(&prompt, &wanted).await?;
         if !std::mem::replace(began, true) {
             let _ = events.send(Event::Began { tokens: prompt.len() });
         }

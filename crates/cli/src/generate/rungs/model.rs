@@ -1,6 +1,6 @@
 //! A model as a rung: loaded when it is first needed, given up when its device fails.
 
-use attune_generate::rung::{Failure, Kind};
+use attune_generate::rung::{Draft, Failure, Kind, Local, Rung, Task, Told};
 
 use crate::engine::{Engine, Settings};
 
@@ -59,5 +59,29 @@ impl Model {
         if failure.code == "device_failed" {
             self.state = State::Lost(failure.clone());
         }
+    }
+}
+
+/// A model that is lent to a ladder.
+pub(super) struct Borrowed<'m>(pub(super) &'m mut Model);
+
+impl Rung for Borrowed<'_> {
+    fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    fn model(&self) -> Option<&str> {
+        Some(&self.0.name)
+    }
+
+    fn write<'w>(
+        &'w mut self,
+        task: Task<'w>,
+        tell: &'w mut dyn FnMut(Told),
+    ) -> Local<'w, Result<Vec<Draft>, Failure>> {
+        Box::pin(async move {
+            let written = self.0.engine().await?.rung.write(task, tell).await;
+            written.inspect_err(|failure| self.0.failed(failure))
+        })
     }
 }
