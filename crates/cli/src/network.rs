@@ -1,6 +1,6 @@
 //! The way to a server of the ladder, over HTTP or HTTPS.
 
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::time::Duration;
 
 use attune_generate::remote::{Head, Transport};
@@ -120,6 +120,14 @@ impl Server {
     }
 }
 
+/// How the way to a server ends before it begins.
+const UNREACHABLE: [ErrorKind; 4] = [
+    ErrorKind::ConnectionRefused,
+    ErrorKind::HostUnreachable,
+    ErrorKind::NetworkUnreachable,
+    ErrorKind::AddrNotAvailable,
+];
+
 /// One request at a time. A thread of its own waits for the network; it ends when nobody listens any more.
 pub(crate) struct Connection {
     server: Server,
@@ -176,9 +184,7 @@ fn failure(error: Error) -> Failure {
         Error::HostNotFound | Error::ConnectionFailed | Error::ConnectProxyFailed(_) => {
             ("remote_unreachable", "cannot be reached")
         }
-        Error::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
-            ("remote_unreachable", "cannot be reached")
-        }
+        Error::Io(io) if UNREACHABLE.contains(&io.kind()) => ("remote_unreachable", "cannot be reached"),
         Error::Tls(_) | Error::Rustls(_) => ("remote_untrusted", "does not show who it is"),
         Error::Protocol(_) | Error::LargeResponseHeader(..) => ("remote_malformed", "does not speak HTTP"),
         _ => ("remote_cut", "broke off"),

@@ -199,8 +199,7 @@ fn killed_and_interrupted_runs_leave_files_that_are_gone_on_with() {
     for name in ["KILL", "INT"] {
         let before = lines();
         let mut child = support::begin(&call);
-        while lines() < before + 5 {
-            assert!(child.try_wait().unwrap().is_none_or(|status| status.success()));
+        while lines() < before + 5 && child.try_wait().unwrap().is_none() {
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
         support::signal(child.id(), name);

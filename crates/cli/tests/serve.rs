@@ -124,7 +124,7 @@ fn key_and_origin_are_asked_for() {
 #[test]
 fn full_queue_says_so_and_who_leaves_makes_room() {
     let Some(server) = serving(&["--queue", "1", "--lanes", "1"], &[]) else { return };
-    let body = r#"{"messages":[{"role":"user","content":"Once"}],"max_tokens":1900,"temperature":1,"n":16,"stream":true}"#;
+    let body = r#"{"messages":[{"role":"user","content":"Once"}],"max_tokens":1900,"temperature":2,"n":16,"stream":true}"#;
     let request = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
@@ -160,9 +160,9 @@ fn wait(mut done: impl FnMut() -> bool) {
 #[test]
 fn what_takes_too_long_is_ended() {
     let Some(server) = serving(&["--timeout", "0.3", "--lanes", "1"], &[]) else { return };
-    let answer = server.chat(r#","max_tokens":1900,"n":16"#);
+    let answer = server.chat(r#","max_tokens":1900,"temperature":2,"n":16"#);
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (504, &"too_slow".into()));
-    let events = server.chat(r#","max_tokens":1900,"n":16,"stream":true"#).events();
+    let events = server.chat(r#","max_tokens":1900,"temperature":2,"n":16,"stream":true"#).events();
     assert!(events.last().unwrap().contains("too_slow"), "{:?}", events.last());
 }
 

@@ -191,7 +191,8 @@ fn hash(product: &Product, segment: &Segment, wanted: Wanted) -> Result<String> 
         Err(error) => error.clone(),
     };
     let asked = format!("{facts}\n{} {} {}", wanted.n, wanted.seed, wanted.from.name());
-    Ok(attune::bundle::hex(&Sha256::digest(asked)[..8]))
+    let hash = Sha256::digest(asked);
+    Ok(hash[..8].iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The file that is written beside, until it takes the other's place.
