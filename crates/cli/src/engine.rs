@@ -3,6 +3,8 @@
 mod device;
 mod file;
 mod prompt;
+#[cfg(any(feature = "gpu", test))]
+mod trial;
 
 use std::path::PathBuf;
 
@@ -56,8 +58,8 @@ impl Engine {
     /// Loads the model for a rung.
     ///
     /// # Errors
-    /// `model_absent`, `model_malformed` and the other codes of [`attune_llama::Error`]; `gpu_absent`; `gpu_is_cpu` where what passes for
-    /// a GPU is a processor and `really` does not ask for it all the same.
+    /// `model_unreadable` and the codes of [`attune_llama::Error`]; `gpu_absent`; `gpu_wrong`; `gpu_is_cpu` and `gpu_slow`, where `really`
+    /// does not ask for it all the same.
     pub(crate) async fn load(settings: &Settings, kind: Kind, really: bool) -> Result<Self, Failure> {
         let (model, mut header, device) = match kind {
             Kind::Cpu => {
@@ -101,7 +103,9 @@ async fn gpu(settings: &Settings, really: bool) -> Result<Loaded, Failure> {
     (options.capacity, options.lanes) = (settings.capacity, settings.lanes);
     options.branch = options.branch.max(settings.capacity / 2);
     let loaded = file::read(&settings.path, Loader::new(&gpu, options))?;
-    Ok((Device::Gpu(Box::new(loaded.model)), loaded.header, gpu.name()))
+    let mut model = Box::new(loaded.model);
+    trial::stand(model.as_mut(), really).await?;
+    Ok((Device::Gpu(model), loaded.header, gpu.name()))
 }
 
 #[cfg(not(feature = "gpu"))]

@@ -51,9 +51,9 @@ pub(crate) struct Arguments {
     /// Repeats an answer.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Where it runs; `gpu` goes down to `cpu`.
-    #[arg(long, value_enum, default_value = "gpu")]
-    rung: RungName,
+    /// Where it runs, `gpu` or `cpu`; the GPU goes down to the processor.
+    #[arg(long, value_enum)]
+    rung: Option<RungName>,
     /// Not on a rung below.
     #[arg(long)]
     only: bool,
@@ -112,8 +112,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
 }
 
 async fn load(settings: &Settings, arguments: &Arguments) -> Result<(Engine, Kind, String), Failure> {
-    let asked = Kind::from(arguments.rung);
-    let failure = match Engine::load(settings, asked, true).await {
+    let asked = arguments.rung.map_or(Kind::Gpu, Kind::from);
+    let failure = match Engine::load(settings, asked, arguments.rung.is_some()).await {
         Ok(engine) => return Ok((engine, asked, format!("{} is the rung that was asked for", asked.name()))),
         Err(failure) if asked == Kind::Gpu && !arguments.only => failure,
         Err(failure) => return Err(failure),

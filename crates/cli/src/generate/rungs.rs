@@ -26,9 +26,9 @@ pub(crate) struct RungArguments {
     /// A GGUF file, or `smollm2`; the copywriter that comes with Attune, else SmolLM2, when absent.
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Option<PathBuf>,
-    /// The highest rung that is tried.
-    #[arg(long, value_enum, default_value = "gpu")]
-    rung: RungName,
+    /// The highest rung that is tried; the GPU, where it is one and is faster than the processor, when absent.
+    #[arg(long, value_enum)]
+    rung: Option<RungName>,
     /// Not on a rung below.
     #[arg(long)]
     only: bool,
@@ -64,7 +64,7 @@ impl RungArguments {
 
     /// The highest rung that is tried.
     pub(crate) fn from(&self) -> Kind {
-        self.rung.into()
+        self.rung.map_or(Kind::Gpu, Kind::from)
     }
 }
 
@@ -88,9 +88,10 @@ impl Rungs {
         });
         let models = match settings {
             Err(failure) if arguments.model.is_some() && arguments.from() <= Kind::Cpu => return Err(failure),
-            // A GPU that was asked for with nothing else is tried even where it is slow.
             settings => settings.map(|settings| {
-                [Kind::Gpu, Kind::Cpu].map(|kind| Model::new(kind, settings.clone(), arguments.only))
+                // A GPU that was asked for by name is tried even where it is slow.
+                let really = arguments.rung.is_some();
+                [Kind::Gpu, Kind::Cpu].map(|kind| Model::new(kind, settings.clone(), really))
             }),
         };
         let address = arguments.server.clone().or_else(|| std::env::var(ADDRESS).ok());
