@@ -136,12 +136,14 @@ test("a catalogue that commands is not obeyed in the prompt", async () => {
 });
 
 test("the AI binding is asked in its own words", async () => {
-  const script = `export default (env) => ({ async run(model, input) {
+  // Stands in for Workers AI, which runs nowhere but there. The runtime's binding is of a class of this name.
+  const script = `class Ai { async run(model, input) {
     if (model !== "@cf/small" || !Array.isArray(input.messages)) throw new Error("asked " + model);
     if (!input.stream) return { response: "Hello" };
     const parts = ${JSON.stringify(TRUE)}.match(/.{1,7}/g).map((response) => "data: " + JSON.stringify({ response }) + "\\n\\n");
     return new Response(parts.join("") + "data: [DONE]\\n\\n").body;
-  } })`;
+  } }
+  export default () => new Ai();`;
   const bound = await startWorker({
     www: null,
     direct: true,
@@ -151,6 +153,7 @@ test("the AI binding is asked in its own words", async () => {
   });
   try {
     const answer = await (await bound.post("/generate", { brief: BRIEF, n: 1 }, KEY)).json();
+    assert.deepEqual(answer.left, []);
     assert.deepEqual([answer.rung, answer.model, answer.candidates[0].text], ["remote", "@cf/small", TRUE]);
     const chat = await (await bound.post("/v1/chat/completions", { messages: [{ role: "user", content: "Hi" }] }, KEY)).json();
     assert.equal(chat.choices[0].message.content, "Hello");

@@ -20,6 +20,7 @@ mod report;
 mod serve;
 mod simulate;
 mod survey;
+mod text;
 mod train;
 
 use std::process::ExitCode;
@@ -55,6 +56,9 @@ enum Command {
     Evaluate(evaluate::Arguments),
     /// Tell what a log says, as a page: predicted and observed effects, the hold-out, what moved and why.
     Report(report::Arguments),
+    /// Learn what headlines do, score texts, and choose the best few.
+    #[command(subcommand)]
+    Text(text::Command),
     /// Rank candidates: one request a line in, one answer a line out.
     Rank(rank::Arguments),
     /// Write copy from a brief of facts, or from a catalogue; or let a model go on with a text.
@@ -81,6 +85,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => (arguments.json, train::run(&arguments)),
         Command::Evaluate(arguments) => (arguments.json, evaluate::run(&arguments)),
         Command::Report(arguments) => (arguments.json, report::run(&arguments)),
+        Command::Text(command) => (command.json(), text::run(&command)),
         Command::Rank(arguments) => (false, rank::run(&arguments)),
         Command::Generate(arguments) => (arguments.json(), generate::run(&arguments)),
         Command::Serve(arguments) => (false, serve::run(&arguments)),

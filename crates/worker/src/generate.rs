@@ -34,9 +34,11 @@ pub(crate) fn access(settings: &Settings) -> Access {
 
 fn on(settings: &Settings) -> Result<(), Problem> {
     match settings.generate {
-        Generate::Off => {
-            Err(Problem::new(404, "generate_off", "no copy is written here: set ATTUNE_GENERATE to key or open"))
-        }
+        Generate::Off => Err(Problem::new(
+            404,
+            "generate_off",
+            "no copy is written here: set ATTUNE_GENERATE to key or open",
+        )),
         _ => Ok(()),
     }
 }
@@ -92,7 +94,9 @@ pub(crate) async fn copy(mut request: Request, env: &Env, settings: &'static Set
     }
     match ladder(&env, settings).compose(&brief, wanted, None, &Time, &mut |_| {}).await {
         Ok(copy) => json(&copy),
-        Err(left) => Err(Problem::new(422, "copy_refused", "no text could be written that is true").with("left", left)),
+        Err(left) => {
+            Err(Problem::new(422, "copy_refused", "no text could be written that is true").with("left", left))
+        }
     }
 }
 
@@ -101,7 +105,8 @@ fn ladder<'e>(env: &'e Env, settings: &'static Settings) -> Ladder<'e> {
         Writes::Nothing => "",
         Writes::Binding(model) | Writes::At { model, .. } => model,
     };
-    let server = Server::new(env, settings).map(|server| Box::new(Remote::new(server, model, messages)) as Box<dyn Rung>);
+    let server = Server::new(env, settings)
+        .map(|server| Box::new(Remote::new(server, model, messages)) as Box<dyn Rung>);
     Ladder::new().with(Kind::Remote, server).with(Kind::Template, Ok(Box::new(Templates::default())))
 }
 
@@ -116,7 +121,8 @@ pub(crate) async fn chat(mut request: Request, env: &Env, settings: &'static Set
     let asked = body::text(&mut request, MAX_BYTES).await?;
     let asked = ChatRequest::parse(&asked).map_err(|error| Problem::new(400, "malformed", error))?;
     let mut server = Server::new(env, settings).map_err(|failure| unserved(&failure))?;
-    let body = serde_json::to_string(&asked).map_err(|error| Problem::new(500, "runtime", error.to_string()))?;
+    let body =
+        serde_json::to_string(&asked).map_err(|error| Problem::new(500, "runtime", error.to_string()))?;
     let head = server.post(body).await.map_err(|failure| unserved(&failure))?;
     if !(200..300).contains(&head.status) {
         let what = format!("the server that writes answered {}", head.status);

@@ -28,7 +28,9 @@ pub(super) fn stream(write: impl FnOnce(Tell<'_>) -> Local<'_, Result<Copy, Vec<
         };
         let answer = match write(&mut tell).await {
             Ok(copy) => tagged("copy", serde_json::to_value(copy)),
-            Err(left) => tagged("refused", serde_json::to_value(left).map(|left| serde_json::json!({ "left": left }))),
+            Err(left) => {
+                tagged("refused", serde_json::to_value(left).map(|left| serde_json::json!({ "left": left })))
+            }
         };
         last.borrow_mut().push_back(answer);
     });
