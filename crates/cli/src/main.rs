@@ -14,6 +14,7 @@ mod inspect;
 mod network;
 mod output;
 mod places;
+mod prediction;
 mod progress;
 mod rank;
 mod report;

@@ -12,7 +12,6 @@ use serde_json::json;
 
 use super::rows::{self, Rows};
 use super::{RungArguments, Rungs, answer, catalogue};
-use crate::clock::Clock;
 use crate::output;
 
 /// The most texts of one brief.
@@ -69,7 +68,7 @@ async fn one(arguments: &Arguments, path: &Path) -> Result<()> {
     let mut rungs = Rungs::new(&arguments.rungs, |_| {})?;
     let wanted = arguments.rungs.wanted(arguments.n, arguments.seed);
     rungs.warm(wanted.from, wanted.descend).await;
-    let composed = rungs.ladder().compose(&brief, wanted, None, &Clock::start(), &mut |_| {}).await;
+    let composed = rungs.compose(&brief, wanted, &mut |_| {}).await;
     let copy = composed.map_err(|left| {
         let code = left.last().map_or("rung_absent", |left| left.failure.code);
         Failure::new(code, answer::refusal(&left))

@@ -14,7 +14,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::catalogue::{Product, Segment};
 use super::{Rungs, answer};
-use crate::clock::Clock;
 use crate::progress::Step;
 
 /// The longest row that is read back.
@@ -180,7 +179,7 @@ async fn row(product: &Product, segment: &Segment, rungs: &mut Rungs, wanted: Wa
     let bounded = segment.brief(facts).bounded();
     let (brief, _): (Brief, _) =
         bounded.map_err(|error| Fault { code: "brief", message: error.to_string() })?;
-    let composed = rungs.ladder().compose(&brief, wanted, None, &Clock::start(), &mut |_| {}).await;
+    let composed = rungs.compose(&brief, wanted, &mut |_| {}).await;
     composed.map_err(|left| Fault { code: "refused", message: answer::refusal(&left) })
 }
 

@@ -4,17 +4,20 @@ mod model;
 
 use std::path::PathBuf;
 
-use attune_generate::ladder::{Ladder, Wanted};
-use attune_generate::remote::Remote;
+use attune_generate::Brief;
+use attune_generate::ladder::{Copy, Ladder, Left, Predictor, Wanted};
 use attune_generate::prompt::messages;
-use attune_generate::rung::{Failure, Kind, Rung, Templates};
+use attune_generate::remote::Remote;
+use attune_generate::rung::{Failure, Kind, Rung, Templates, Told};
 use clap::Args;
 
 use super::RungName;
+use crate::clock::Clock;
 use self::model::Borrowed;
 pub(crate) use self::model::Model;
 use crate::engine::{Settings, find};
 use crate::network::Server;
+use crate::prediction;
 
 /// Where the server of the remote rung is, and the key to it.
 const ADDRESS: &str = "ATTUNE_SERVER";
@@ -38,6 +41,9 @@ pub(crate) struct RungArguments {
     /// The model's name there.
     #[arg(long, value_name = "NAME", default_value = "")]
     server_model: String,
+    /// The text model that tells effects; models/text.en.attune-text, where it is here, when absent.
+    #[arg(long, value_name = "FILE")]
+    text_model: Option<PathBuf>,
     /// On the processor: 32-bit activations, equal to a reference but for rounding.
     #[arg(long)]
     pub(crate) exact: bool,
@@ -72,6 +78,7 @@ impl RungArguments {
 pub(crate) struct Rungs {
     models: Result<[Model; 2], Failure>,
     remote: Result<(Server, String), Failure>,
+    predictor: Option<Box<dyn Predictor>>,
 }
 
 impl Rungs {
@@ -102,7 +109,9 @@ impl Rungs {
             }
             None => Err(Failure::new("remote_unset", format!("no server is set: --server URL or {ADDRESS}"))),
         };
-        Ok(Self { models, remote })
+        let predictor = prediction::load(arguments.text_model.as_deref())
+            .map_err(|error| Failure::new("text_model", format!("{error:#}")))?;
+        Ok(Self { models, remote, predictor })
     }
 
     /// The models, highest rung first.
@@ -120,21 +129,30 @@ impl Rungs {
         }
     }
 
-    /// A ladder of them.
-    pub(crate) fn ladder(&mut self) -> Ladder<'_> {
+    /// Writes copy for a brief, on the highest rung that can.
+    ///
+    /// # Errors
+    /// Why no rung could.
+    pub(crate) async fn compose(
+        &mut self,
+        brief: &Brief,
+        wanted: Wanted,
+        tell: &mut dyn FnMut(Told),
+    ) -> Result<Copy, Vec<Left>> {
         let remote = self.remote.clone().map(|(server, model)| -> Box<dyn Rung> {
             Box::new(Remote::new(server.connection(), model, messages))
         });
         let ladder = Ladder::new()
             .with(Kind::Remote, remote)
             .with(Kind::Template, Ok(Box::new(Templates::default())));
-        match &mut self.models {
+        let mut ladder = match &mut self.models {
             Ok(models) => models
                 .iter_mut()
                 .fold(ladder, |ladder, model| ladder.with(model.kind(), Ok(Box::new(Borrowed(model))))),
             Err(failure) => ladder
                 .with(Kind::Gpu, Err(failure.clone()))
                 .with(Kind::Cpu, Err(failure.clone())),
-        }
+        };
+        ladder.compose(brief, wanted, self.predictor.as_deref(), &Clock::start(), tell).await
     }
 }

@@ -13,7 +13,6 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::queue::{Event, Jobs, Work};
-use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::generate::Rungs;
 
@@ -89,9 +88,8 @@ async fn load(rungs: &mut Rungs, from: Kind) -> Result<Loaded, Failure> {
 }
 
 async fn copy(rungs: &mut Rungs, brief: &Brief, wanted: Wanted, events: &UnboundedSender<Event>) {
-    let clock = Clock::start();
     let mut tell = |told| drop(events.send(Event::Told(told)));
-    let composed = rungs.ladder().compose(brief, wanted, None, &clock, &mut tell).await;
+    let composed = rungs.compose(brief, wanted, &mut tell).await;
     let _ = events.send(match composed {
         Ok(copy) => Event::Copy(Box::new(copy)),
         Err(left) => Event::Refused(left),
