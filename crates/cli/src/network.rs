@@ -40,11 +40,15 @@ impl Server {
         if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none_or(str::is_empty) {
             return Err(wrong("begins with http:// or https:// and a host"));
         }
-        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) || uri.query().is_some() {
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) || uri.query().is_some()
+        {
             return Err(wrong("has no name, key or query in it: a key comes by ATTUNE_SERVER_KEY"));
         }
         if key.as_ref().is_some_and(|key| key.chars().any(|char| !char.is_ascii_graphic())) {
-            return Err(Failure::new("remote_key", "the server's key has characters that no header can carry"));
+            return Err(Failure::new(
+                "remote_key",
+                "the server's key has characters that no header can carry",
+            ));
         }
         let base = address.trim().trim_end_matches('/');
         let address = match uri.path().trim_end_matches('/') {

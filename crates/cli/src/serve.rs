@@ -93,7 +93,10 @@ struct Shop {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     ensure!((1..=16).contains(&arguments.lanes), "--lanes is 1 to 16");
     ensure!(arguments.context >= 64, "--context is at least 64");
-    ensure!(arguments.timeout > 0.0 && arguments.timeout <= 86_400.0, "--timeout is above 0 and at most a day");
+    ensure!(
+        arguments.timeout > 0.0 && arguments.timeout <= 86_400.0,
+        "--timeout is above 0 and at most a day"
+    );
     let key = key(arguments.key_env.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(arguments, key))
@@ -111,9 +114,7 @@ fn key(named: Option<&str>) -> Result<Option<Key>> {
 async fn serve(arguments: &Arguments, key: Option<Key>) -> Result<()> {
     let wanted = arguments.rungs.wanted(Wanted::default().n, 0);
     let (rungs, lanes, context) = (arguments.rungs.clone(), arguments.lanes, arguments.context);
-    let build = move || {
-        Rungs::new(&rungs, |settings| (settings.lanes, settings.capacity) = (lanes, context))
-    };
+    let build = move || Rungs::new(&rungs, |settings| (settings.lanes, settings.capacity) = (lanes, context));
     let address = (arguments.host, arguments.port);
     let listener = TcpListener::bind(address)
         .await

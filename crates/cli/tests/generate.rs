@@ -47,8 +47,10 @@ fn completion_ends_where_it_is_told_to() {
 fn models_that_are_none_are_told() {
     let folder = Folder::new("models");
     let ask = |model: &str| {
-        let output =
-            attune(&["generate", "complete", "--model", model, "--prompt", "x", "--rung", "cpu", "--json"], &[]);
+        let output = attune(
+            &["generate", "complete", "--model", model, "--prompt", "x", "--rung", "cpu", "--json"],
+            &[],
+        );
         assert_eq!(output.status.code(), Some(1));
         (json(&output)["error"]["code"].as_str().unwrap().to_owned(), said(&output))
     };
@@ -68,7 +70,10 @@ fn models_that_are_none_are_told() {
 fn brief_gives_copy_that_is_checked_and_says_its_rung() {
     let folder = Folder::new("brief");
     let brief = folder.write("brief.json", BRIEF);
-    let output = attune(&["generate", "--brief", &brief, "--rung", "template", "--n", "2", "--seed", "3", "--json"], &[]);
+    let output = attune(
+        &["generate", "--brief", &brief, "--rung", "template", "--n", "2", "--seed", "3", "--json"],
+        &[],
+    );
     assert!(output.status.success(), "{}", said(&output));
     let answer = json(&output);
     assert_eq!(answer["rung"], "template");
@@ -82,7 +87,10 @@ fn brief_gives_copy_that_is_checked_and_says_its_rung() {
             assert!(candidate.get(member).is_some(), "{member}");
         }
     }
-    let again = attune(&["generate", "--brief", &brief, "--rung", "template", "--n", "2", "--seed", "3", "--json"], &[]);
+    let again = attune(
+        &["generate", "--brief", &brief, "--rung", "template", "--n", "2", "--seed", "3", "--json"],
+        &[],
+    );
     assert_eq!(json(&again)["candidates"], answer["candidates"]);
     let spoken = attune(&["generate", "--brief", &brief, "--rung", "template"], &[]);
     let spoken = String::from_utf8(spoken.stdout).unwrap();
@@ -96,7 +104,10 @@ fn server_that_is_not_there_costs_a_rung() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let server = format!("http://{free}");
     let ask = |more: &[&str]| {
-        attune(&[&["generate", "--brief", &brief, "--rung", "remote", "--json"], more].concat(), &[("ATTUNE_SERVER", &server)])
+        attune(
+            &[&["generate", "--brief", &brief, "--rung", "remote", "--json"], more].concat(),
+            &[("ATTUNE_SERVER", &server)],
+        )
     };
     let answer = json(&ask(&[]));
     assert_eq!(answer["rung"], "template");
@@ -109,13 +120,19 @@ fn server_that_is_not_there_costs_a_rung() {
 #[test]
 fn briefs_and_calls_that_are_wrong_are_told() {
     let folder = Folder::new("wrong");
-    for (text, code) in [("{}", "brief_empty"), ("{", "brief_malformed"), (r#"{"fact":{}}"#, "brief_malformed")] {
+    for (text, code) in
+        [("{}", "brief_empty"), ("{", "brief_malformed"), (r#"{"fact":{}}"#, "brief_malformed")]
+    {
         let brief = folder.write("brief.json", text);
         let output = attune(&["generate", "--brief", &brief, "--json"], &[]);
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert_eq!(json(&output)["error"]["code"], code, "{text}");
     }
-    for call in [&["generate"][..], &["generate", "--brief", "x", "--rung", "cloud"], &["generate", "--catalogue", "x"]] {
+    for call in [
+        &["generate"][..],
+        &["generate", "--brief", "x", "--rung", "cloud"],
+        &["generate", "--catalogue", "x"],
+    ] {
         assert_eq!(attune(call, &[]).status.code(), Some(2), "{call:?}");
     }
 }
@@ -129,12 +146,25 @@ fn rows(path: &str) -> Vec<Value> {
 #[test]
 fn catalogue_becomes_rows_and_goes_on_where_it_was_stopped() {
     let folder = Folder::new("catalogue");
-    let product = |id: &str| format!("{{\"id\":\"{id}\",\"name\":\"Apollo {id}\",\"category\":\"mug\",\"material\":\"glass\"}}\n");
+    let product = |id: &str| {
+        format!("{{\"id\":\"{id}\",\"name\":\"Apollo {id}\",\"category\":\"mug\",\"material\":\"glass\"}}\n")
+    };
     let catalogue = folder.write("products.jsonl", &(product("a") + "{\"id\":\n" + &product("b")));
     let (segments, out) = (folder.write("segments.json", SEGMENTS), folder.path("copy.jsonl"));
     let call = || {
         let output = attune(
-            &["generate", "--catalogue", &catalogue, "--segments", &segments, "--out", &out, "--rung", "template", "--json"],
+            &[
+                "generate",
+                "--catalogue",
+                &catalogue,
+                "--segments",
+                &segments,
+                "--out",
+                &out,
+                "--rung",
+                "template",
+                "--json",
+            ],
             &[],
         );
         assert!(output.status.success(), "{}", said(&output));
@@ -144,7 +174,10 @@ fn catalogue_becomes_rows_and_goes_on_where_it_was_stopped() {
     assert_eq!((&first["rows"], &first["written"], &first["failed"]), (&6.into(), &4.into(), &2.into()));
     let whole = fs::read_to_string(&out).unwrap();
     let written = rows(&out);
-    assert_eq!((written.len(), &written[0]["rung"], &written[1]["segment"]), (6, &"template".into(), &"gifts".into()));
+    assert_eq!(
+        (written.len(), &written[0]["rung"], &written[1]["segment"]),
+        (6, &"template".into(), &"gifts".into())
+    );
     assert_eq!((&written[2]["product"], &written[2]["error"]["code"]), (&"line 2".into(), &"product".into()));
     // As a kill in the middle of a row leaves it.
     fs::write(&out, &whole[..whole.len() - 40]).unwrap();
@@ -174,7 +207,17 @@ fn yaml_and_lists_are_catalogues_too() {
     ] {
         let (catalogue, out) = (folder.write(name, text), folder.path(&format!("{name}.copy")));
         let output = attune(
-            &["generate", "--catalogue", &catalogue, "--segments", &segments, "--out", &out, "--rung", "template"],
+            &[
+                "generate",
+                "--catalogue",
+                &catalogue,
+                "--segments",
+                &segments,
+                "--out",
+                &out,
+                "--rung",
+                "template",
+            ],
             &[],
         );
         assert!(output.status.success(), "{}", said(&output));
@@ -189,12 +232,24 @@ fn yaml_and_lists_are_catalogues_too() {
 fn killed_and_interrupted_runs_leave_files_that_are_gone_on_with() {
     let folder = Folder::new("killed");
     let products: String = (0..400)
-        .map(|id| format!("{{\"id\":{id},\"name\":\"Apollo {id}\",\"category\":\"mug\",\"material\":\"glass\"}}\n"))
+        .map(|id| {
+            format!("{{\"id\":{id},\"name\":\"Apollo {id}\",\"category\":\"mug\",\"material\":\"glass\"}}\n")
+        })
         .collect();
     let catalogue = folder.write("products.jsonl", &products);
     let (segments, out) = (folder.write("segments.json", SEGMENTS), folder.path("copy.jsonl"));
-    let call =
-        ["generate", "--catalogue", &catalogue, "--segments", &segments, "--out", &out, "--rung", "template", "--json"];
+    let call = [
+        "generate",
+        "--catalogue",
+        &catalogue,
+        "--segments",
+        &segments,
+        "--out",
+        &out,
+        "--rung",
+        "template",
+        "--json",
+    ];
     let lines = || fs::read(&out).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count());
     for name in ["KILL", "INT"] {
         let before = lines();

@@ -30,13 +30,18 @@ fn answers_whole_and_in_parts_are_the_same_text() {
     assert_eq!((whole.status, whole.kind.as_str()), (200, "application/json"));
     let whole = whole.json();
     assert_eq!((&whole["object"], &whole["model"]), (&"chat.completion".into(), &"stories260K".into()));
-    let texts: Vec<&str> =
-        whole["choices"].as_array().unwrap().iter().map(|choice| choice["message"]["content"].as_str().unwrap()).collect();
+    let texts: Vec<&str> = whole["choices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|choice| choice["message"]["content"].as_str().unwrap())
+        .collect();
     assert!(texts.len() == 2 && texts[0] != texts[1] && !texts[0].is_empty());
     let usage = &whole["usage"];
     let sum = usage["prompt_tokens"].as_u64().unwrap() + usage["completion_tokens"].as_u64().unwrap();
     assert_eq!(usage["total_tokens"], sum);
-    let streamed = server.chat(&format!("{more},\"stream\":true,\"stream_options\":{{\"include_usage\":true}}"));
+    let streamed =
+        server.chat(&format!("{more},\"stream\":true,\"stream_options\":{{\"include_usage\":true}}"));
     let mut events = streamed.events();
     assert_eq!(events.pop().unwrap(), "[DONE]");
     let chunks: Vec<Value> = events.iter().map(|event| serde_json::from_str(event).unwrap()).collect();
@@ -50,7 +55,11 @@ fn answers_whole_and_in_parts_are_the_same_text() {
     let last = chunks.last().unwrap();
     assert!(last["choices"].as_array().unwrap().is_empty());
     assert_eq!(last["usage"], *usage);
-    assert!(chunks.iter().all(|chunk| chunk["object"] == "chat.completion.chunk" && chunk["id"] == chunks[0]["id"]));
+    assert!(
+        chunks
+            .iter()
+            .all(|chunk| chunk["object"] == "chat.completion.chunk" && chunk["id"] == chunks[0]["id"])
+    );
 }
 
 #[test]
@@ -60,7 +69,9 @@ fn answers_end_where_they_are_told_to() {
     let text = long["choices"][0]["message"]["content"].as_str().unwrap().to_owned();
     assert_eq!(long["choices"][0]["finish_reason"], "length");
     let stop: String = text.chars().skip(10).take(4).collect();
-    let cut = server.chat(&format!(r#","max_tokens":40,"temperature":0,"stop":{}"#, Value::from(stop.clone()))).json();
+    let cut = server
+        .chat(&format!(r#","max_tokens":40,"temperature":0,"stop":{}"#, Value::from(stop.clone())))
+        .json();
     assert_eq!(cut["choices"][0]["finish_reason"], "stop");
     assert_eq!(cut["choices"][0]["message"]["content"], text.split(&stop).next().unwrap());
 }
@@ -92,7 +103,11 @@ fn errors_have_the_shape_of_their_route() {
             assert_eq!(said["error"]["code"], code, "{path}");
             assert!(said["error"]["message"].is_string() && said["error"]["type"].is_string());
         } else {
-            assert_eq!((&said["code"], said["status"].as_u64()), (&code.into(), Some(status.into())), "{path}");
+            assert_eq!(
+                (&said["code"], said["status"].as_u64()),
+                (&code.into(), Some(status.into())),
+                "{path}"
+            );
             assert_eq!(answer.kind, "application/problem+json");
         }
     }
@@ -104,7 +119,9 @@ fn errors_have_the_shape_of_their_route() {
 
 #[test]
 fn key_and_origin_are_asked_for() {
-    let Some(server) = serving(&["--key-env", "SHOP_KEY", "--origin", "https://shop.example"], &[("SHOP_KEY", "s3cret")]) else {
+    let Some(server) =
+        serving(&["--key-env", "SHOP_KEY", "--origin", "https://shop.example"], &[("SHOP_KEY", "s3cret")])
+    else {
         return;
     };
     let ask = |headers: &[(&str, &str)]| server.ask("/v1/models", headers, None);
@@ -170,7 +187,8 @@ fn what_takes_too_long_is_ended() {
 #[test]
 fn stops_when_it_is_told_to_after_what_it_is_at() {
     let Some(server) = serving(&["--lanes", "1"], &[]) else { return };
-    let body = r#"{"messages":[{"role":"user","content":"Once"}],"max_tokens":200,"temperature":0,"stream":true}"#;
+    let body =
+        r#"{"messages":[{"role":"user","content":"Once"}],"max_tokens":200,"temperature":0,"stream":true}"#;
     let request = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
@@ -215,6 +233,9 @@ fn one_server_is_another_ones_remote_rung() {
     // A model of stories says nothing that is true of a backpack: its rung is left, for that reason and no other.
     assert_eq!(ask("s3cret")["left"][0]["code"], "rung_refused");
     let refused = ask("wr0ng");
-    assert_eq!((&refused["rung"], &refused["left"][0]["code"]), (&"template".into(), &"remote_refused".into()));
+    assert_eq!(
+        (&refused["rung"], &refused["left"][0]["code"]),
+        (&"template".into(), &"remote_refused".into())
+    );
     assert!(!refused.to_string().contains("wr0ng"));
 }

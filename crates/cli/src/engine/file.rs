@@ -31,9 +31,8 @@ pub(crate) fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
             return Ok(path.to_owned());
         }
         if path.as_os_str() == FETCHED {
-            return fetched().ok_or_else(|| {
-                absent(format!("{FETCHED} is not here yet: attune data fetch {FETCHED}"))
-            });
+            return fetched()
+                .ok_or_else(|| absent(format!("{FETCHED} is not here yet: attune data fetch {FETCHED}")));
         }
         let what = format!(
             "there is no model at {}: give a GGUF file, or get one with attune data fetch {FETCHED}",
@@ -67,9 +66,8 @@ fn fetched() -> Option<PathBuf> {
 pub(crate) fn read<S: Sink>(path: &Path, sink: S) -> Result<Loaded<S::Model>, Failure> {
     let unreadable =
         |error: std::io::Error| Failure::new("model_unreadable", format!("{}: {error}", path.display()));
-    let wrong = |error: attune_llama::Error| {
-        Failure::new(error.code(), format!("{}: {error}", path.display()))
-    };
+    let wrong =
+        |error: attune_llama::Error| Failure::new(error.code(), format!("{}: {error}", path.display()));
     let mut file = File::open(path).map_err(unreadable)?;
     let size = file.metadata().map_err(unreadable)?.len();
     let mut step = (size >= LARGE).then(|| Step::begin("load", size));

@@ -24,7 +24,8 @@ impl Engine {
     pub(crate) fn chat(&mut self, messages: &[Message]) -> Result<Vec<u32>, Failure> {
         let (_, tokenizer, template) = self.rung.parts();
         let none = || {
-            let what = "this model writes from facts and holds no conversation: name a chat model with --model";
+            let what =
+                "this model writes from facts and holds no conversation: name a chat model with --model";
             Failure::new("model_no_chat", what)
         };
         Ok(template.ok_or_else(none)?.encode(tokenizer, messages, true)?)

@@ -76,7 +76,12 @@ mod tests {
         async fn logits(&mut self, _: usize) -> Result<Vec<f32>> {
             Ok(self.logits.clone())
         }
-        async fn decode(&mut self, steps: usize, _: &[Sampling], _: &[Option<Mask>]) -> Result<Vec<Vec<u32>>> {
+        async fn decode(
+            &mut self,
+            steps: usize,
+            _: &[Sampling],
+            _: &[Option<Mask>],
+        ) -> Result<Vec<Vec<u32>>> {
             std::thread::sleep(std::time::Duration::from_secs_f64(self.waits * steps as f64));
             Ok(vec![vec![self.draws; steps]])
         }

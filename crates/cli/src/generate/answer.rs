@@ -28,7 +28,8 @@ pub(super) fn text(copy: &Copy, notes: &[String]) -> String {
 
 fn checks(candidate: &Candidate) -> String {
     let facts = &candidate.facts;
-    let said = if facts.said.is_empty() { "nothing of the attributes".to_owned() } else { facts.said.join(", ") };
+    let said =
+        if facts.said.is_empty() { "nothing of the attributes".to_owned() } else { facts.said.join(", ") };
     let mut line = format!("   facts      true; says {said}");
     if !facts.unsaid.is_empty() {
         let _ = write!(line, "; leaves out {}", facts.unsaid.join(", "));

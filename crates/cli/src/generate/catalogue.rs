@@ -95,9 +95,9 @@ pub(super) fn products(path: &Path, currency: Option<&str>) -> Result<Vec<Produc
         lines
             .map(|(number, line)| {
                 // A line that cannot be read is a product that cannot be read: its row says so.
-                serde_json::from_str(line).unwrap_or_else(|error| {
-                    json!({ "id": format!("line {number}"), "unreadable": error.to_string() })
-                })
+                serde_json::from_str(line).unwrap_or_else(
+                    |error| json!({ "id": format!("line {number}"), "unreadable": error.to_string() }),
+                )
             })
             .collect()
     };
@@ -216,6 +216,8 @@ mod tests {
     fn product_that_cannot_be_read_is_told_by_its_row() {
         assert!(product(3, json!([1]), None).facts.is_err());
         assert_eq!(product(3, json!({"name": "x"}), None).id, "product 3");
-        assert!(product(3, json!({"id": "a", "facts": {"nam": "x"}}), None).facts.unwrap_err().contains("nam"));
+        assert!(
+            product(3, json!({"id": "a", "facts": {"nam": "x"}}), None).facts.unwrap_err().contains("nam")
+        );
     }
 }

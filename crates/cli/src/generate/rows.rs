@@ -102,7 +102,9 @@ impl Rows {
             kept.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
             Ok(gone)
         });
-        let gone = done.inspect_err(|_| drop(fs::remove_file(&beside))).with_context(|| path.display().to_string())?;
+        let gone = done
+            .inspect_err(|_| drop(fs::remove_file(&beside)))
+            .with_context(|| path.display().to_string())?;
         if gone == 0 {
             fs::remove_file(&beside).with_context(place)?;
             return Ok(Self { path: path.to_owned(), file: there, known });
@@ -125,7 +127,8 @@ impl Rows {
         let mut written = Written { rows, ..Written::default() };
         let mut step = Step::rows("generate", rows as u64);
         let mut stop = std::pin::pin!(tokio::signal::ctrl_c());
-        let pairs = products.iter().flat_map(|product| segments.iter().map(move |segment| (product, segment)));
+        let pairs =
+            products.iter().flat_map(|product| segments.iter().map(move |segment| (product, segment)));
         for (index, (product, segment)) in pairs.enumerate() {
             step.at(index as u64);
             if self.known.contains_key(&key(product, segment)) {

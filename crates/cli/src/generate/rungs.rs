@@ -11,10 +11,10 @@ use attune_generate::remote::Remote;
 use attune_generate::rung::{Failure, Kind, Rung, Templates, Told};
 use clap::Args;
 
-use super::RungName;
-use crate::clock::Clock;
 use self::model::Borrowed;
 pub(crate) use self::model::Model;
+use super::RungName;
+use crate::clock::Clock;
 use crate::engine::{Settings, find};
 use crate::network::Server;
 use crate::prediction;
@@ -94,7 +94,9 @@ impl Rungs {
             settings
         });
         let models = match settings {
-            Err(failure) if arguments.model.is_some() && arguments.from() <= Kind::Cpu => return Err(failure),
+            Err(failure) if arguments.model.is_some() && arguments.from() <= Kind::Cpu => {
+                return Err(failure);
+            }
             settings => settings.map(|settings| {
                 // A GPU that was asked for by name is tried even where it is slow.
                 let really = arguments.rung.is_some();
@@ -142,16 +144,15 @@ impl Rungs {
         let remote = self.remote.clone().map(|(server, model)| -> Box<dyn Rung> {
             Box::new(Remote::new(server.connection(), model, messages))
         });
-        let ladder = Ladder::new()
-            .with(Kind::Remote, remote)
-            .with(Kind::Template, Ok(Box::new(Templates::default())));
+        let ladder =
+            Ladder::new().with(Kind::Remote, remote).with(Kind::Template, Ok(Box::new(Templates::default())));
         let mut ladder = match &mut self.models {
             Ok(models) => models
                 .iter_mut()
                 .fold(ladder, |ladder, model| ladder.with(model.kind(), Ok(Box::new(Borrowed(model))))),
-            Err(failure) => ladder
-                .with(Kind::Gpu, Err(failure.clone()))
-                .with(Kind::Cpu, Err(failure.clone())),
+            Err(failure) => {
+                ladder.with(Kind::Gpu, Err(failure.clone())).with(Kind::Cpu, Err(failure.clone()))
+            }
         };
         ladder.compose(brief, wanted, self.predictor.as_deref(), &Clock::start(), tell).await
     }

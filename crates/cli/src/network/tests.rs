@@ -56,7 +56,8 @@ fn send(stream: &mut TcpStream, text: &str) {
 }
 
 const STREAM: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
-const HALF: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Half a sen\"},\"finish_reason\":null}]}\n\n";
+const HALF: &str =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Half a sen\"},\"finish_reason\":null}]}\n\n";
 const END: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"tence.\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
 
 /// What the rung makes of a server: its texts, or the failure's code and message.
@@ -106,7 +107,8 @@ async fn servers_that_fail_are_told_apart() {
         (|stream| send(stream, &format!("{STREAM}{HALF}")), "remote_cut"),
         (
             |stream| {
-                let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n";
+                let head =
+                    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n";
                 send(stream, &format!("{head}{HALF}"));
             },
             "remote_cut",
@@ -114,7 +116,12 @@ async fn servers_that_fail_are_told_apart() {
         (|stream| send(stream, "HTTP/1.1 429 Too Many\r\ncontent-length: 2\r\n\r\n{}"), "remote_busy"),
         (|stream| send(stream, "HTTP/1.1 500 Oops\r\ncontent-length: 4\r\n\r\noops"), "remote_failed"),
         (
-            |stream| send(stream, "HTTP/1.1 307 Elsewhere\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"),
+            |stream| {
+                send(
+                    stream,
+                    "HTTP/1.1 307 Elsewhere\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
+                )
+            },
             "remote_failed",
         ),
     ];
@@ -142,7 +149,9 @@ async fn a_server_that_quotes_the_key_tells_nobody() {
 async fn nobody_there_and_addresses_that_are_none() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     assert_eq!(ask(&format!("http://{free}"), None).await.unwrap_err().0, "remote_unreachable");
-    for address in ["", "llm.example", "ftp://llm.example", "http://", "http://me:key@llm.example", "http://a/?key=1"] {
+    for address in
+        ["", "llm.example", "ftp://llm.example", "http://", "http://me:key@llm.example", "http://a/?key=1"]
+    {
         assert_eq!(ask(address, None).await.unwrap_err().0, "remote_address", "{address}");
     }
     assert_eq!(ask("http://llm.example", Some("a\nb")).await.unwrap_err().0, "remote_key");

@@ -42,7 +42,11 @@ async fn answer(shop: &Shop, request: Request<Body>) -> Result<Response<Body>, P
     let asked = ChatRequest::parse(&text).map_err(wrong)?;
     let more: More = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     let Some(model) = &shop.model else {
-        return Err(Failure::new("model_absent", "this server has no model: start it with --model FILE.gguf").into());
+        return Err(Failure::new(
+            "model_absent",
+            "this server has no model: start it with --model FILE.gguf",
+        )
+        .into());
     };
     if !asked.model.is_empty() && asked.model != *model {
         let detail = format!("the model {:?} is not here: {model:?} is", asked.model);

@@ -45,7 +45,8 @@ fn root() -> PathBuf {
 pub(crate) fn stories() -> Option<&'static str> {
     static PATH: OnceLock<Option<String>> = OnceLock::new();
     let path = PATH.get_or_init(|| {
-        let data = std::env::var_os("ATTUNE_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
+        let data =
+            std::env::var_os("ATTUNE_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
         let folder = data.join("../models/stories260K");
         let (Ok(file), Ok(tokens)) =
             (fs::read(folder.join("checkpoint_v1.bin")), fs::read(folder.join("tokenizer.bin")))
@@ -92,8 +93,7 @@ pub(crate) fn begin(arguments: &[&str]) -> Child {
 
 /// The one JSON object that a call prints.
 pub(crate) fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
 pub(crate) fn said(output: &Output) -> String {
@@ -109,8 +109,12 @@ pub(crate) struct Serving {
 impl Serving {
     pub(crate) fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let all = [&["serve", "--port", "0"], arguments].concat();
-        let mut child =
-            command(&all).envs(variables.iter().copied()).stderr(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
+        let mut child = command(&all)
+            .envs(variables.iter().copied())
+            .stderr(Stdio::piped())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut before = String::new();
         let address = loop {
