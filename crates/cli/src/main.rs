@@ -7,6 +7,7 @@
 mod bundle;
 mod data;
 mod evaluate;
+mod generate;
 mod inspect;
 mod output;
 mod places;
@@ -31,6 +32,7 @@ use clap::{CommandFactory, Parser, Subcommand};
   attune data fetch obd
   attune data check --data obd/random/all --mapping obd
   attune train --data obd/random/all --mapping obd --out obd.attune
+  attune generate --brief brief.json --n 3
   echo '{\"id\":\"r1\",\"timestamp\":\"1764000000000\",\"items\":[{\"id\":\"p1\"},{\"id\":\"p2\"}]}' | attune rank --bundle shop.attune")]
 struct Cli {
     #[command(subcommand)]
@@ -50,6 +52,8 @@ enum Command {
     Evaluate(evaluate::Arguments),
     /// Tell what a log says, as a page: predicted and observed effects, the hold-out, what moved and why.
     Report(report::Arguments),
+    /// Write copy from a brief of facts, and score how it is written.
+    Generate(Box<generate::Arguments>),
     /// Rank candidates: one request a line in, one answer a line out.
     Rank(rank::Arguments),
     /// Show what a bundle is, and check it.
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => (arguments.json, train::run(&arguments)),
         Command::Evaluate(arguments) => (arguments.json, evaluate::run(&arguments)),
         Command::Report(arguments) => (arguments.json, report::run(&arguments)),
+        Command::Generate(arguments) => (arguments.json, generate::run(&arguments)),
         Command::Rank(arguments) => (false, rank::run(&arguments)),
         Command::Inspect(arguments) => (arguments.json, inspect::run(&arguments)),
         Command::Completions { shell } => {
