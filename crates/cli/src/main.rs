@@ -38,6 +38,7 @@ use clap::{CommandFactory, Parser, Subcommand};
   attune data fetch obd
   attune data check --data obd/random/all --mapping obd
   attune train --data obd/random/all --mapping obd --out obd.attune
+  attune generate --brief brief.json --n 3
   echo '{\"id\":\"r1\",\"timestamp\":\"1764000000000\",\"items\":[{\"id\":\"p1\"},{\"id\":\"p2\"}]}' | attune rank --bundle shop.attune")]
 struct Cli {
     #[command(subcommand)]

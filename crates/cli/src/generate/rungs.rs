@@ -8,12 +8,13 @@ use attune_generate::Brief;
 use attune_generate::ladder::{Copy, Ladder, Left, Predictor, Wanted};
 use attune_generate::prompt::messages;
 use attune_generate::remote::Remote;
-use attune_generate::rung::{Failure, Kind, Rung, Templates, Told};
+use attune_generate::rung::{Failure, Kind, Rung, Task, Templates, Told};
+use attune_generate::template::Learnt;
 use clap::Args;
 
 use self::model::Borrowed;
 pub(crate) use self::model::Model;
-use super::RungName;
+use super::{RungName, sentences};
 use crate::clock::Clock;
 use crate::engine::{Settings, find};
 use crate::network::Server;
@@ -79,6 +80,7 @@ pub(crate) struct Rungs {
     models: Result<[Model; 2], Failure>,
     remote: Result<(Server, String), Failure>,
     predictor: Option<Box<dyn Predictor>>,
+    learnt: &'static Learnt,
 }
 
 impl Rungs {
@@ -113,7 +115,9 @@ impl Rungs {
         };
         let predictor = prediction::load(arguments.text_model.as_deref())
             .map_err(|error| Failure::new("text_model", format!("{error:#}")))?;
-        Ok(Self { models, remote, predictor })
+        let learnt =
+            sentences::shipped().map_err(|error| Failure::new("sentences", format!("{error:#}")))?;
+        Ok(Self { models, remote, predictor, learnt })
     }
 
     /// The models, highest rung first.
@@ -141,11 +145,9 @@ impl Rungs {
         wanted: Wanted,
         tell: &mut dyn FnMut(Told),
     ) -> Result<Copy, Vec<Left>> {
-        let remote = self.remote.clone().map(|(server, model)| -> Box<dyn Rung> {
-            Box::new(Remote::new(server.connection(), model, messages))
-        });
-        let ladder =
-            Ladder::new().with(Kind::Remote, remote).with(Kind::Template, Ok(Box::new(Templates::default())));
+        let ladder = Ladder::new()
+            .with(Kind::Remote, remote(&self.remote))
+            .with(Kind::Template, Ok(templates(self.learnt)));
         let mut ladder = match &mut self.models {
             Ok(models) => models
                 .iter_mut()
@@ -156,4 +158,53 @@ impl Rungs {
         };
         ladder.compose(brief, wanted, self.predictor.as_deref(), &Clock::start(), tell).await
     }
+
+    /// Texts as the highest rung that has any writes them: neither checked nor chosen from.
+    ///
+    /// # Errors
+    /// Why no rung has any.
+    pub(crate) async fn drafts(
+        &mut self,
+        brief: &Brief,
+        wanted: Wanted,
+    ) -> Result<(Kind, Vec<String>), Vec<Left>> {
+        let mut left = Vec::new();
+        let task = Task { brief, n: wanted.n, seed: wanted.seed };
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind >= wanted.from) {
+            if kind > wanted.from && !wanted.descend {
+                break;
+            }
+            let written = match self.rung(kind) {
+                Ok(mut rung) => rung.write(task, &mut |_| {}).await,
+                Err(failure) => Err(failure),
+            };
+            match written {
+                Ok(drafts) => return Ok((kind, drafts.into_iter().map(|draft| draft.text).collect())),
+                Err(failure) => left.push(Left { rung: kind, failure }),
+            }
+        }
+        Err(left)
+    }
+
+    fn rung(&mut self, kind: Kind) -> Result<Box<dyn Rung + '_>, Failure> {
+        match kind {
+            Kind::Remote => remote(&self.remote),
+            Kind::Template => Ok(templates(self.learnt)),
+            Kind::Gpu | Kind::Cpu => {
+                let mut models = self.models()?.iter_mut();
+                let model = models.find(|model| model.kind() == kind);
+                let absent = || Failure::new("rung_absent", "is not set up");
+                Ok(Box::new(Borrowed(model.ok_or_else(absent)?)))
+            }
+        }
+    }
+}
+
+fn remote(set: &Result<(Server, String), Failure>) -> Result<Box<dyn Rung>, Failure> {
+    let (server, model) = set.clone()?;
+    Ok(Box::new(Remote::new(server.connection(), model, messages)))
+}
+
+fn templates(learnt: &'static Learnt) -> Box<dyn Rung> {
+    Box::new(Templates { learnt: Some(learnt) })
 }
