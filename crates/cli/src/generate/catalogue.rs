@@ -1,18 +1,15 @@
 //! Products and segments: what a catalogue's copy is written from.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use attune_generate::Brief;
 use attune_generate::brief::{Audience, Channel, Facts, Language, Length, Tone};
-use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// The most bytes of a catalogue, unpacked.
-const MOST: u64 = 1 << 30;
+use super::sentences;
+
 /// What a product says beside its attributes that may be told to a shopper, and is not a field of its own.
 const TOLD: [&str; 9] =
     ["style", "color", "colour", "material", "materials", "size", "weight", "capacity", "dimensions"];
@@ -65,7 +62,7 @@ impl Segment {
 
 /// Reads segments: a list of them, or an object with a list `segments`.
 pub(super) fn segments(path: &Path) -> Result<Vec<Segment>> {
-    let text = text(path)?;
+    let text = sentences::read(path)?;
     let value: Value = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
     let list = match value {
         Value::Object(mut object) => object.remove("segments").unwrap_or_default(),
@@ -82,7 +79,7 @@ pub(super) fn segments(path: &Path) -> Result<Vec<Segment>> {
 
 /// Reads products: JSON lines, a JSON list (or an object with a list `products`), or YAML; packed by gzip or not.
 pub(super) fn products(path: &Path, currency: Option<&str>) -> Result<Vec<Product>> {
-    let text = text(path)?;
+    let text = sentences::read(path)?;
     let place = || path.display().to_string();
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
@@ -178,21 +175,6 @@ fn facts(mut object: Map<String, Value>, currency: Option<&str>) -> Value {
     }
     facts.insert("attributes".to_owned(), Value::Object(attributes));
     Value::Object(facts)
-}
-
-/// A file's text, unpacked where it is gzip (told by its first two bytes).
-fn text(path: &Path) -> Result<String> {
-    let place = || path.display().to_string();
-    let mut raw = BufReader::new(File::open(path).with_context(place)?);
-    let packed = raw.fill_buf().with_context(place)?.starts_with(&[0x1f, 0x8b]);
-    let mut text = String::new();
-    let read = match packed {
-        true => MultiGzDecoder::new(raw).take(MOST).read_to_string(&mut text),
-        false => raw.take(MOST).read_to_string(&mut text),
-    };
-    let read = read.with_context(place)?;
-    ensure!((read as u64) < MOST, "{}: more than {MOST} bytes", path.display());
-    Ok(text)
 }
 
 #[cfg(test)]

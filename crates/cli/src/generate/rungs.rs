@@ -115,8 +115,7 @@ impl Rungs {
         };
         let predictor = prediction::load(arguments.text_model.as_deref())
             .map_err(|error| Failure::new("text_model", format!("{error:#}")))?;
-        let learnt =
-            sentences::shipped().map_err(|error| Failure::new("sentences", format!("{error:#}")))?;
+        let learnt = sentences::shipped().map_err(|error| Failure::new("sentences", format!("{error:#}")))?;
         Ok(Self { models, remote, predictor, learnt })
     }
 
