@@ -161,6 +161,7 @@ async fn complete(
         text.push_str(&piece.text);
         finish = piece.finish.unwrap_or(finish);
     }
+    drop(generation);
     let whole = began.elapsed().as_secs_f64();
     let first = first.unwrap_or(whole);
     let backend = writer.backend();

@@ -4,16 +4,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{self, HeaderName};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::middleware::Next;
 use sha2::{Digest as _, Sha256};
 
 use super::Shop;
 use super::problem::Problem;
-
-const ASKED_METHOD: HeaderName = header::ACCESS_CONTROL_REQUEST_METHOD;
-const ASKED_HEADERS: HeaderName = header::ACCESS_CONTROL_REQUEST_HEADERS;
 
 /// What is open to all.
 const OPEN: &str = "/health";
@@ -45,11 +41,11 @@ pub(super) async fn check(
     let listed = origin.as_ref().is_none_or(|origin| {
         shop.origins.iter().any(|listed| listed == "*" || listed.as_bytes() == origin.as_bytes())
     });
-    if request.method() == Method::OPTIONS && headers.contains_key(ASKED_METHOD) {
+    if request.method() == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         if let (Some(origin), true) = (origin, listed) {
-            let asked = headers.get(ASKED_HEADERS).cloned();
+            let asked = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
             let given = response.headers_mut();
             given.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
             given.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
