@@ -12,6 +12,8 @@ pub mod constrain;
 pub mod cpu;
 mod error;
 pub mod generation;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod sample;
 pub mod tokenizer;
 pub mod vocabulary;
