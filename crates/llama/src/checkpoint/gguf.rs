@@ -8,7 +8,8 @@ mod header;
 mod shape;
 
 use self::header::{Entry, Parser};
-use self::shape::ROPE_FACTORS;
+pub(super) use self::header::{Kind, number};
+pub(super) use self::shape::ROPE_FACTORS;
 use super::shape::{Told, check};
 use super::stream::{Filling, Span};
 use super::{Format, Header, Limits, Loaded, Manifest, Sink, Verifier};
@@ -194,7 +195,7 @@ fn failed() -> Error {
 fn open(parser: Parser, limits: Limits) -> Result<(Opened, Option<Span>)> {
     let Parser { metadata, mut entries, consumed, .. } = parser;
     let alignment = metadata.count("general.alignment")?.unwrap_or(32) as u64;
-    if alignment == 0 || alignment % 8 != 0 || alignment > 1 << 16 {
+    if alignment == 0 || !alignment.is_multiple_of(8) || alignment > 1 << 16 {
         return Err(Error::Malformed(format!("an alignment of {alignment}")));
     }
     let config = shape::config(&metadata, &entries, limits.context)?;
