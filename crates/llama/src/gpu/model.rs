@@ -314,7 +314,7 @@ impl Model {
     fn check_masks(&self, steps: usize, lanes: usize, masks: &[Option<Mask>]) -> Result<()> {
         let vocab = self.config.vocab;
         let wrong = |what: String| Err(Error::Input(what));
-        if masks.len() > lanes {
+        if !masks.is_empty() && masks.len() != lanes {
             return wrong(format!("{} masks for {lanes} lanes", masks.len()));
         }
         for mask in masks.iter().flatten() {
@@ -343,9 +343,10 @@ impl Model {
     }
 
     /// Copies the tokens that were drawn and waits for them.
-    async fn drawn(&self, lanes: usize, first: usize, steps: usize) -> Result<Vec<Vec<u32>>> {
+    async fn drawn(&self, lanes: usize, steps: usize) -> Result<Vec<Vec<u32>>> {
         let mut encoder = self.device.wgpu.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         for lane in 0..lanes {
+            let first = self.sequence.shared.len() + self.sequence.branches[lane].len();
             let from = 4 * (lane * self.capacity + first) as u64;
             let to = 4 * (lane * steps) as u64;
             encoder.copy_buffer_to_buffer(&self.state.history, from, &self.state.read, to, 4 * steps as u64);
@@ -462,8 +463,8 @@ impl Backend for Model {
         self.check_masks(steps, lanes, masks)?;
         let parted = self.sequence.parted();
         self.sequence.branches.resize(lanes.max(self.sequence.branches.len()), Vec::new());
-        let first = self.sequence.shared.len() + self.sequence.branches[0].len();
-        if first + steps > self.capacity {
+        let own = self.sequence.branches.iter().take(lanes).skip(1).map(Vec::len).max();
+        if self.longest(lanes) + steps > self.capacity || own.is_some_and(|own| own + steps > self.branch) {
             return Err(Error::Full { capacity: self.capacity });
         }
         self.catch_up(lanes);
@@ -485,9 +486,14 @@ impl Backend for Model {
                 }
             });
         }
-        let drawn = self.drawn(lanes, first, steps).await?;
-        for (branch, tokens) in self.sequence.branches.iter_mut().zip(&drawn) {
-            branch.extend_from_slice(tokens);
+        let drawn = self.drawn(lanes, steps).await?;
+        if lanes == 1 && !parted {
+            // A lane alone is its own beginning.
+            self.sequence.shared.extend_from_slice(&drawn[0]);
+        } else {
+            for (branch, tokens) in self.sequence.branches.iter_mut().zip(&drawn) {
+                branch.extend_from_slice(tokens);
+            }
         }
         self.sequence.run = false;
         Ok(drawn)
