@@ -4,12 +4,16 @@
 //! a sequence and samples the next ones. There are two: `cpu` and, behind the feature of that name, `gpu`.
 
 pub mod backend;
+pub mod chat;
 pub mod checkpoint;
 pub mod config;
+#[cfg(feature = "cpu")]
+pub mod cpu;
 mod error;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod sample;
+pub mod tokenizer;
 
 pub use crate::config::Config;
 pub use crate::error::{Error, Result};

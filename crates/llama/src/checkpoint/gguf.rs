@@ -5,66 +5,15 @@
 //! factors with what lies before them is ever kept.
 
 mod header;
-mod metadata;
 mod shape;
 
 use self::header::{Entry, Parser};
-pub use self::metadata::{Metadata, Texts, Value};
-use self::shape::ROPE_FACTORS;
+pub(super) use self::header::{Kind, number};
+pub(super) use self::shape::ROPE_FACTORS;
 use super::shape::{Told, check};
-use super::stream::{Span, Stream};
-use super::{Format, Manifest, Sink, TensorInfo, Verifier};
-use crate::{Config, Error, Result};
-
-/// What a file may ask for. Nothing larger is believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of the header, and of what is kept of it.
-    pub header: u64,
-    /// Bytes of one text in it (the chat template is the longest).
-    pub text: u64,
-    /// Metadata entries.
-    pub pairs: u64,
-    /// Tensors.
-    pub tensors: u64,
-    /// Bytes of all weights.
-    pub weights: u64,
-    /// Tokens of context; a file that says more gets this.
-    pub context: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            header: 64 << 20,
-            text: 1 << 20,
-            pairs: 4096,
-            tensors: 1 << 14,
-            weights: 16 << 30,
-            context: 1 << 17,
-        }
-    }
-}
-
-/// A file's header, checked.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Header {
-    /// The model's shape.
-    pub config: Config,
-    /// The tensors in the order of the file: what [`Sink::begin`] gets.
-    pub tensors: Vec<TensorInfo>,
-    /// Everything else, the tokenizer among it.
-    pub metadata: Metadata,
-}
-
-/// What a whole file comes to.
-#[derive(Debug)]
-pub struct Loaded<M> {
-    /// What the sink has made of the weights.
-    pub model: M,
-    /// The header.
-    pub header: Header,
-}
+use super::stream::{Filling, Span};
+use super::{Format, Header, Limits, Loaded, Manifest, Sink, Verifier};
+use crate::{Error, Result};
 
 /// How much of a file may be held back until Llama 3's rope factors have come.
 const HELD: u64 = 4 << 20;
@@ -82,10 +31,10 @@ struct Opened {
 }
 
 #[derive(Debug)]
-enum Stage {
-    Parsing { parser: Box<Parser>, pending: Vec<u8> },
-    Holding { opened: Opened, factors: Span, held: Vec<u8> },
-    Weights { header: Header, slack: u64, stream: Stream },
+enum Stage<S> {
+    Parsing { parser: Box<Parser>, pending: Vec<u8>, sink: S },
+    Holding { opened: Opened, factors: Span, held: Vec<u8>, sink: S },
+    Weights { header: Header, filling: Filling<S> },
     Failed,
 }
 
@@ -93,17 +42,16 @@ enum Stage {
 #[derive(Debug)]
 pub struct Reader<S> {
     limits: Limits,
-    sink: S,
     verifier: Option<Verifier>,
     received: u64,
-    stage: Stage,
+    stage: Stage<S>,
 }
 
 impl<S: Sink> Reader<S> {
     /// A reader of a file whose weights go to `sink`.
     pub fn new(limits: Limits, sink: S) -> Self {
-        let stage = Stage::Parsing { parser: Box::new(Parser::new(limits)), pending: Vec::new() };
-        Self { limits, sink, verifier: None, received: 0, stage }
+        let stage = Stage::Parsing { parser: Box::new(Parser::new(limits)), pending: Vec::new(), sink };
+        Self { limits, verifier: None, received: 0, stage }
     }
 
     /// Holds every shard of the file against the manifest's hashes. [`Sink::end`] is only called when all match.
@@ -120,13 +68,11 @@ impl<S: Sink> Reader<S> {
 
     /// Bytes of the whole file, once the header or a manifest tells.
     pub fn total(&self) -> Option<u64> {
-        let data = match &self.stage {
-            Stage::Weights { stream, .. } => {
-                Some(self.received - stream.at() + stream.total().max(stream.at()))
-            }
+        let told = match &self.stage {
+            Stage::Weights { filling, .. } => Some(self.received + filling.left()),
             _ => None,
         };
-        self.verifier.as_ref().map(Verifier::total).or(data)
+        self.verifier.as_ref().map(Verifier::total).or(told)
     }
 
     /// The header, once it has come.
@@ -155,17 +101,16 @@ impl<S: Sink> Reader<S> {
     /// # Errors
     /// [`Error::Malformed`] where the file is cut off or a shard is not the manifest's, and what the sink says.
     pub fn finish(self) -> Result<Loaded<S::Model>> {
-        let Stage::Weights { header, stream, .. } = self.stage else {
-            return Err(match self.stage {
-                Stage::Failed => Error::Malformed("reading it has failed before".into()),
-                _ => Error::Malformed(format!("it ends in its header, after {} bytes", self.received)),
-            });
-        };
-        stream.finish()?;
-        if let Some(verifier) = self.verifier {
-            verifier.finish()?;
+        match self.stage {
+            Stage::Weights { header, filling } => {
+                if let Some(verifier) = self.verifier {
+                    verifier.finish()?;
+                }
+                Ok(Loaded { model: filling.finish()?, header })
+            }
+            Stage::Failed => Err(failed()),
+            _ => Err(Error::Malformed(format!("it is cut off in its header, after {} bytes", self.received))),
         }
-        Ok(Loaded { model: self.sink.end()?, header })
     }
 
     fn take(&mut self, mut chunk: &[u8]) -> Result<()> {
@@ -173,7 +118,7 @@ impl<S: Sink> Reader<S> {
             verifier.push(chunk)?;
         }
         self.received += chunk.len() as u64;
-        while let Stage::Parsing { parser, pending } = &mut self.stage {
+        while let Stage::Parsing { parser, pending, .. } = &mut self.stage {
             if chunk.is_empty() {
                 return Ok(());
             }
@@ -193,40 +138,14 @@ impl<S: Sink> Reader<S> {
 
     /// The header is complete: it is checked, and room is made for the weights.
     fn opened(&mut self) -> Result<()> {
-        let Stage::Parsing { parser, .. } = std::mem::replace(&mut self.stage, Stage::Failed) else {
+        let Stage::Parsing { parser, sink, .. } = std::mem::replace(&mut self.stage, Stage::Failed) else {
             return Ok(());
         };
-        let Parser { metadata, mut entries, consumed, .. } = *parser;
-        let alignment = metadata.count("general.alignment")?.unwrap_or(32) as u64;
-        if alignment == 0 || alignment % 8 != 0 || alignment > 1 << 16 {
-            return Err(Error::Malformed(format!("an alignment of {alignment}")));
-        }
-        let config = shape::config(&metadata, &entries, self.limits.context)?;
-        entries.sort_by_key(|entry| entry.offset);
-        let padding = consumed.next_multiple_of(alignment) - consumed;
-        let (spans, told) = lay_out(&entries, alignment, padding)?;
-        let factors = entries.iter().zip(&spans).find(|(entry, _)| entry.name == ROPE_FACTORS);
-        let tensors = check(&config, &super::shape::GGUF, &told, self.limits.weights)?;
-        let end = spans.last().map_or(0, |span| span.start + span.bytes) - padding;
-        let slack = end.next_multiple_of(alignment) - end;
-        if let Some((Entry { format, dimensions, .. }, factors)) = factors {
-            if *format != Format::F32 || *dimensions != [config.head_dim as u64 / 2] {
-                return Err(Error::Malformed(format!("{ROPE_FACTORS} is {format:?} {dimensions:?}")));
-            }
-            if factors.start + factors.bytes > HELD {
-                return Err(Error::Unsupported(format!("{ROPE_FACTORS} so far back in the file")));
-            }
-            let factors = *factors;
-            let opened = Opened { header: Header { config, tensors, metadata }, spans, slack };
-            self.stage = Stage::Holding { opened, factors, held: Vec::new() };
-            return Ok(());
-        }
-        self.begin(Opened { header: Header { config, tensors, metadata }, spans, slack })
-    }
-
-    fn begin(&mut self, Opened { header, spans, slack }: Opened) -> Result<()> {
-        self.sink.begin(&header.config, &header.tensors)?;
-        self.stage = Stage::Weights { header, slack, stream: Stream::new(spans) };
+        let (opened, factors) = open(*parser, self.limits)?;
+        self.stage = match factors {
+            Some(factors) => Stage::Holding { opened, factors, held: Vec::new(), sink },
+            None => opened.begin(sink)?,
+        };
         Ok(())
     }
 
@@ -242,16 +161,8 @@ impl<S: Sink> Reader<S> {
                 }
                 Ok(())
             }
-            Stage::Weights { slack, stream, .. } => {
-                let sink = &mut self.sink;
-                let over = stream.push(bytes, |tensor, first, blocks| sink.blocks(tensor, first, blocks))?;
-                match slack.checked_sub(over as u64) {
-                    Some(left) => *slack = left,
-                    None => return Err(Error::Malformed("it goes on after its last tensor".into())),
-                }
-                Ok(())
-            }
-            Stage::Failed => Err(Error::Malformed("reading it has failed before".into())),
+            Stage::Weights { filling, .. } => filling.push(bytes),
+            Stage::Failed => Err(failed()),
             Stage::Parsing { .. } => Ok(()),
         }
     }
@@ -259,14 +170,52 @@ impl<S: Sink> Reader<S> {
     /// Llama 3's rope factors have come.
     fn release(&mut self) -> Result<()> {
         let stage = std::mem::replace(&mut self.stage, Stage::Failed);
-        let Stage::Holding { mut opened, factors, held } = stage else { return Ok(()) };
+        let Stage::Holding { mut opened, factors, held, sink } = stage else { return Ok(()) };
         let numbers =
             held[factors.start as usize..].as_chunks().0.iter().map(|number| f32::from_le_bytes(*number));
         let Header { config, metadata, .. } = &mut opened.header;
         config.rope_scaling = Some(shape::rope_scaling(config, metadata, &numbers.collect::<Vec<_>>())?);
-        self.begin(opened)?;
+        self.stage = opened.begin(sink)?;
         self.weights(&held)
     }
+}
+
+impl Opened {
+    fn begin<S: Sink>(self, sink: S) -> Result<Stage<S>> {
+        let filling = Filling::begin(sink, &self.header, self.spans, self.slack)?;
+        Ok(Stage::Weights { header: self.header, filling })
+    }
+}
+
+fn failed() -> Error {
+    Error::Malformed("reading it has failed before".into())
+}
+
+/// Checks a complete header; with it where Llama 3's rope factors lie, where there are any.
+fn open(parser: Parser, limits: Limits) -> Result<(Opened, Option<Span>)> {
+    let Parser { metadata, mut entries, consumed, .. } = parser;
+    let alignment = metadata.count("general.alignment")?.unwrap_or(32) as u64;
+    if alignment == 0 || !alignment.is_multiple_of(8) || alignment > 1 << 16 {
+        return Err(Error::Malformed(format!("an alignment of {alignment}")));
+    }
+    let config = shape::config(&metadata, &entries, limits.context)?;
+    entries.sort_by_key(|entry| entry.offset);
+    let padding = consumed.next_multiple_of(alignment) - consumed;
+    let (spans, told) = lay_out(&entries, alignment, padding)?;
+    let tensors = check(&config, &super::shape::GGUF, &told, limits.weights)?;
+    let factors = entries.iter().zip(&spans).find(|(entry, _)| entry.name == ROPE_FACTORS);
+    if let Some((Entry { format, dimensions, .. }, factors)) = factors {
+        if *format != Format::F32 || *dimensions != [config.head_dim as u64 / 2] {
+            return Err(Error::Malformed(format!("{ROPE_FACTORS} is {format:?} {dimensions:?}")));
+        }
+        if factors.start + factors.bytes > HELD {
+            return Err(Error::Unsupported(format!("{ROPE_FACTORS} so far back in the file")));
+        }
+    }
+    let factors = factors.map(|(_, span)| *span);
+    let end = spans.last().map_or(0, |span| span.start + span.bytes) - padding;
+    let slack = end.next_multiple_of(alignment) - end;
+    Ok((Opened { header: Header { config, tensors, metadata }, spans, slack }, factors))
 }
 
 /// Where the tensors lie from the header's end on, and what those are that go to the sink. Tensors follow each other, each from a

@@ -163,7 +163,6 @@ pub(super) fn check(
 ) -> Result<Vec<TensorInfo>> {
     let mut left: BTreeMap<Role, ()> = Role::all(config).into_iter().map(|role| (role, ())).collect();
     let mut infos = Vec::with_capacity(told.len());
-    let mut bytes = 0u64;
     for Told { name, role, format, shape } in told {
         if left.remove(role).is_none() {
             return Err(Error::Malformed(format!(
@@ -182,8 +181,6 @@ pub(super) fn check(
         if rows == 1 && format.block_len() != 1 {
             return Err(Error::Unsupported(format!("{name} is a vector, and quantised as {format:?}")));
         }
-        bytes =
-            bytes.saturating_add((columns / format.block_len() * format.block_bytes()) as u64 * rows as u64);
         infos.push(TensorInfo { role: *role, format: *format, rows, columns });
     }
     if let Some((role, ())) = left.first_key_value() {
@@ -193,10 +190,28 @@ pub(super) fn check(
             left.len() - 1
         )));
     }
-    if bytes > most_bytes {
-        return Err(Error::TooLarge { what: "its weights".to_owned(), needed: bytes, available: most_bytes });
-    }
+    totals(&infos, most_bytes)?;
     Ok(infos)
+}
+
+/// Whether all weights together are within the limit, and each tensor within what an address reaches.
+pub(super) fn totals(tensors: &[TensorInfo], most_bytes: u64) -> Result<()> {
+    let bytes = |info: &TensorInfo| {
+        (info.columns / info.format.block_len()) as u64 * info.format.block_bytes() as u64 * info.rows as u64
+    };
+    let needed = tensors.iter().map(bytes).fold(0, u64::saturating_add);
+    let largest = tensors.iter().map(bytes).max().unwrap_or(0);
+    if needed > most_bytes {
+        return Err(Error::TooLarge { what: "its weights".to_owned(), needed, available: most_bytes });
+    }
+    if largest > isize::MAX as u64 {
+        return Err(Error::TooLarge {
+            what: "a tensor".to_owned(),
+            needed: largest,
+            available: isize::MAX as u64,
+        });
+    }
+    Ok(())
 }
 
 /// Whether the numbers of a shape are ones a model can have.
@@ -216,11 +231,11 @@ pub(super) fn plausible(config: &Config) -> Result<()> {
             return Err(Error::Malformed(format!("{what} is {value}")));
         }
     }
-    if config.heads % config.kv_heads != 0 {
+    if !config.heads.is_multiple_of(config.kv_heads) {
         let (heads, kv) = (config.heads, config.kv_heads);
         return Err(Error::Malformed(format!("{heads} heads over {kv} key and value heads do not divide")));
     }
-    if config.head_dim % 2 != 0 {
+    if !config.head_dim.is_multiple_of(2) {
         return Err(Error::Malformed(format!("a head of odd width {}", config.head_dim)));
     }
     if config.query_width() > 1 << 18 {

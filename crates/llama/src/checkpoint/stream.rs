@@ -1,5 +1,6 @@
 //! Whole blocks out of chunks of any size.
 
+use super::{Header, Sink};
 use crate::{Error, Result};
 
 /// Where a tensor's bytes lie, counted from where the data starts.
@@ -14,7 +15,7 @@ pub(super) struct Span {
 
 /// Cuts a stream of bytes into the blocks of the tensors in it. Keeps no more than one block.
 #[derive(Debug)]
-pub(super) struct Stream {
+struct Stream {
     spans: Vec<Span>,
     /// The span the next byte is in, or before.
     span: usize,
@@ -28,22 +29,17 @@ pub(super) struct Stream {
 
 impl Stream {
     /// `spans` in order of `start`, apart from each other, each a whole number of blocks.
-    pub(super) fn new(spans: Vec<Span>) -> Self {
+    fn new(spans: Vec<Span>) -> Self {
         Self { spans, span: 0, at: 0, given: 0, carry: Vec::new() }
     }
 
     /// Bytes from the start of the data to the end of the last tensor.
-    pub(super) fn total(&self) -> u64 {
+    fn total(&self) -> u64 {
         self.spans.last().map_or(0, |span| span.start + span.bytes)
     }
 
-    /// Bytes seen by now.
-    pub(super) fn at(&self) -> u64 {
-        self.at
-    }
-
     /// Takes the next bytes and calls `give(tensor, first block, blocks)`; answers how many bytes lie behind the last tensor.
-    pub(super) fn push(
+    fn push(
         &mut self,
         mut bytes: &[u8],
         mut give: impl FnMut(usize, usize, &[u8]) -> Result<()>,
@@ -72,16 +68,6 @@ impl Stream {
         }
         self.at += bytes.len() as u64;
         Ok(bytes.len())
-    }
-
-    /// Why the data is not complete, where it is not.
-    pub(super) fn finish(&self) -> Result<()> {
-        match self.total() {
-            total if self.at < total => {
-                Err(Error::Malformed(format!("it ends after {} of {total} bytes of weights", self.at)))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn fit(&self, end: u64, bytes: &[u8]) -> usize {
@@ -117,5 +103,46 @@ impl Stream {
         }
         self.carry.extend_from_slice(tail);
         Ok(())
+    }
+}
+
+/// A sink with the stream that fills it.
+#[derive(Debug)]
+pub(super) struct Filling<S> {
+    sink: S,
+    stream: Stream,
+    /// Bytes that may still follow the last tensor.
+    slack: u64,
+}
+
+impl<S: Sink> Filling<S> {
+    /// Begins the sink.
+    pub(super) fn begin(mut sink: S, header: &Header, spans: Vec<Span>, slack: u64) -> Result<Self> {
+        sink.begin(&header.config, &header.tensors)?;
+        Ok(Self { sink, stream: Stream::new(spans), slack })
+    }
+
+    /// Takes the next bytes of the data.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        let sink = &mut self.sink;
+        let over = self.stream.push(bytes, |tensor, first, blocks| sink.blocks(tensor, first, blocks))?;
+        match self.slack.checked_sub(over as u64) {
+            Some(left) => self.slack = left,
+            None => return Err(Error::Malformed("it goes on after its last tensor".into())),
+        }
+        Ok(())
+    }
+
+    /// Bytes of the data that are still to come.
+    pub(super) fn left(&self) -> u64 {
+        self.stream.total().saturating_sub(self.stream.at)
+    }
+
+    /// Ends the sink, where all has come.
+    pub(super) fn finish(self) -> Result<S::Model> {
+        match self.left() {
+            0 => self.sink.end(),
+            left => Err(Error::Malformed(format!("it is cut off: {left} bytes of weights are missing"))),
+        }
     }
 }

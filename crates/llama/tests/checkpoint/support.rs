@@ -47,6 +47,15 @@ impl Sink for Numbers {
     }
 }
 
+/// The folders of `fixtures/shapes`, made by `fixtures/shapes.py`.
+pub(crate) const SHAPES: [&str; 4] = ["llama", "llama3", "qwen2", "qwen3"];
+
+/// A file of one of them.
+pub(crate) fn fixture(shape: &str, file: &str) -> Vec<u8> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/shapes");
+    std::fs::read(folder.join(shape).join(file)).unwrap()
+}
+
 /// `attune data fetch smollm2`'s file; nothing, and a word, where it is not there and this is not CI.
 pub(crate) fn smollm2() -> Option<PathBuf> {
     let cache = std::env::var_os("ATTUNE_CACHE").map(PathBuf::from);

@@ -1,4 +1,4 @@
-//! The keys and values of a GGUF file.
+//! Keys and values that a file has beside its weights, as GGUF has them.
 
 use crate::{Error, Result};
 
