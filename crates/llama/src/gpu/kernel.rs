@@ -17,7 +17,7 @@ const GRID: usize = 32_768;
 /// Lengths that all kernels of a model share. Strides are in vectors of four.
 #[derive(Debug, Clone)]
 pub(crate) struct Shape {
-    pub(crate) hidden: usize,
+    /// Width of a head; the others are counts.
     pub(crate) head: usize,
     pub(crate) heads: usize,
     pub(crate) kv_heads: usize,

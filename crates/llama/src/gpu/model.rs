@@ -8,7 +8,7 @@ use super::kernel::{self, Cut, ENTRIES, Finish, Kernel, NOBODY, Product, Shape};
 use super::layout::{Layout, TILE};
 use super::memory::{Place, Shard, Target, VectorMap};
 use crate::backend::{Backend, Mask};
-use crate::checkpoint::{Part, Role};
+use crate::checkpoint::{Format, Part, Role};
 use crate::sample::Sampling;
 use crate::{Config, Error, Result};
 
@@ -25,7 +25,8 @@ pub(crate) struct Weights {
     pub(crate) roles: BTreeMap<Role, Target>,
     pub(crate) buffers: Vec<wgpu::Buffer>,
     pub(crate) vectors: Vec<f32>,
-    pub(crate) stored: u64,
+    /// Of its matrices.
+    pub(crate) formats: Vec<Format>,
 }
 
 impl Weights {
@@ -45,6 +46,7 @@ pub struct Model {
     capacity: usize,
     lanes: usize,
     branch: usize,
+    formats: Vec<Format>,
     buffers: Vec<wgpu::Buffer>,
     state: State,
     ops: Vec<Op>,
@@ -155,7 +157,6 @@ impl Model {
         let config = weights.config.clone();
         let slots = options.slots();
         let shape = Shape {
-            hidden: config.hidden,
             head: config.head_dim,
             heads: config.heads,
             kv_heads: config.kv_heads,
@@ -184,6 +185,7 @@ impl Model {
             capacity: options.capacity,
             lanes: options.lanes,
             branch: options.branch,
+            formats: weights.formats,
             buffers,
             state,
             ops,
@@ -329,6 +331,11 @@ impl Model {
             }
         }
         Ok(())
+    }
+
+    /// The formats of its matrices, each once.
+    pub(crate) fn formats(&self) -> &[Format] {
+        &self.formats
     }
 
     /// Dispatches for one token of one lane, its draw among them.
