@@ -5,12 +5,18 @@ use std::collections::{BTreeMap, HashMap};
 use super::ModelOptions;
 use super::device::Device;
 use super::kernel::{self, Cut, ENTRIES, Finish, Kernel, NOBODY, Product, Shape};
-use super::layout::TILE;
+use super::layout::{Layout, TILE};
 use super::memory::{Place, Shard, Target, VectorMap};
 use crate::backend::{Backend, Mask};
-use crate::checkpoint::{Part, Role};
+use crate::checkpoint::{Format, Part, Role};
 use crate::sample::Sampling;
 use crate::{Config, Error, Result};
+
+/// Lanes at most.
+pub(crate) const DECODING: usize = 16;
+
+/// Tokens whose work is handed to the device together: enough that it does not wait for the next, few enough that a display is not held up.
+const AT_ONCE: usize = 8;
 
 /// What the loader hands over.
 #[derive(Debug)]
@@ -19,7 +25,8 @@ pub(crate) struct Weights {
     pub(crate) roles: BTreeMap<Role, Target>,
     pub(crate) buffers: Vec<wgpu::Buffer>,
     pub(crate) vectors: Vec<f32>,
-    pub(crate) stored: u64,
+    /// Of its matrices.
+    pub(crate) formats: Vec<Format>,
 }
 
 impl Weights {
@@ -34,23 +41,22 @@ impl Weights {
 /// A model in a device's memory.
 #[derive(Debug)]
 pub struct Model {
-    device: Device,
+    pub(crate) device: Device,
     config: Config,
     capacity: usize,
     lanes: usize,
     branch: usize,
+    formats: Vec<Format>,
     buffers: Vec<wgpu::Buffer>,
     state: State,
     ops: Vec<Op>,
-    /// The first of the ops that only the last token of a prompt needs.
-    head: usize,
     shape: Shape,
     cut: Cut,
     pipelines: HashMap<String, wgpu::ComputePipeline>,
     /// Dispatches for so many entries together.
-    steps: BTreeMap<usize, Vec<Step>>,
+    pub(crate) steps: BTreeMap<Way, Vec<Step>>,
     sampler: Step,
-    sequence: Sequence,
+    pub(crate) sequence: Sequence,
 }
 
 /// Buffers that the host writes or reads.
@@ -60,13 +66,33 @@ struct State {
     settings: wgpu::Buffer,
     history: wgpu::Buffer,
     logits: wgpu::Buffer,
+    scores: wgpu::Buffer,
+    masks: wgpu::Buffer,
     read: wgpu::Buffer,
+}
+
+/// How entries are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Way {
+    /// Entries a workgroup.
+    pub(crate) together: usize,
+    /// A prompt's beginning: no logits, and attention in one part.
+    pub(crate) beginning: bool,
+}
+
+/// The ways an op is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    Always,
+    Beginning,
+    Decoding,
 }
 
 /// One kernel over its buffers, for whatever number of entries.
 #[derive(Debug)]
 struct Op {
     what: What,
+    when: When,
     layout: wgpu::BindGroupLayout,
     group: wgpu::BindGroup,
 }
@@ -74,26 +100,48 @@ struct Op {
 #[derive(Debug)]
 enum What {
     Product(Product),
-    Fixed(Kernel),
+    /// A kernel, and the positions that each of its second dimension's workgroups attends to.
+    Fixed(Kernel, Option<usize>),
 }
 
 /// A dispatch that is ready.
 #[derive(Debug, Clone)]
-struct Step {
-    label: &'static str,
+pub(crate) struct Step {
+    pub(crate) label: &'static str,
     pipeline: wgpu::ComputePipeline,
     group: wgpu::BindGroup,
     groups: [u32; 2],
     together: usize,
+    /// Positions that each of the second dimension's workgroups attends to.
+    span: Option<usize>,
+    /// Bytes of weights that it reads.
+    pub(crate) bytes: u64,
+}
+
+impl Step {
+    pub(crate) fn encode(&self, pass: &mut wgpu::ComputePass<'_>, entries: usize, last: usize) {
+        let [x, y] = self.groups;
+        let y = self.span.map_or(y, |span| (last / span + 1) as u32);
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.group, &[]);
+        pass.dispatch_workgroups(x, y, entries.div_ceil(self.together) as u32);
+    }
+
+    /// A workgroup for each lane.
+    fn encode_lanes(&self, pass: &mut wgpu::ComputePass<'_>, lanes: usize) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.group, &[]);
+        pass.dispatch_workgroups(lanes as u32, 1, 1);
+    }
 }
 
 /// What is in the lanes.
 #[derive(Debug, Default)]
-struct Sequence {
+pub(crate) struct Sequence {
     /// The shared beginning.
-    shared: Vec<u32>,
+    pub(crate) shared: Vec<u32>,
     /// Tokens of each lane after it.
-    branches: Vec<Vec<u32>>,
+    pub(crate) branches: Vec<Vec<u32>>,
     /// Whether the last token of the lanes (of the shared beginning, where they have not parted) has been run.
     run: bool,
 }
@@ -109,7 +157,6 @@ impl Model {
         let config = weights.config.clone();
         let slots = options.slots();
         let shape = Shape {
-            hidden: config.hidden,
             head: config.head_dim,
             heads: config.heads,
             kv_heads: config.kv_heads,
@@ -125,10 +172,11 @@ impl Model {
         };
         let mut builder = Builder::new(&device, &weights, &shape, options);
         builder.build()?;
-        let Builder { state, ops, head, sampler: (kernel, layout, group), own, .. } = builder;
+        let Builder { state, ops, sampler: (kernel, layout, group), own, .. } = builder;
         let cut = Cut::new(&device);
         let pipeline = device.pipeline(kernel.label, &kernel.source, &layout);
-        let sampler = Step { label: kernel.label, pipeline, group, groups: [1, 1], together: 1 };
+        let sampler =
+            Step { label: kernel.label, pipeline, group, groups: [1, 1], together: 1, span: None, bytes: 0 };
         let mut buffers = weights.buffers;
         buffers.extend(own);
         let mut model = Self {
@@ -137,10 +185,10 @@ impl Model {
             capacity: options.capacity,
             lanes: options.lanes,
             branch: options.branch,
+            formats: weights.formats,
             buffers,
             state,
             ops,
-            head,
             shape,
             cut,
             pipelines: HashMap::new(),
@@ -148,21 +196,25 @@ impl Model {
             sampler,
             sequence: Sequence::default(),
         };
-        model.prepare(1);
+        model.prepare(Way { together: 1, beginning: false });
         model.device.check()?;
         Ok(model)
     }
 
-    /// Makes the dispatches for `together` entries, unless they are there.
-    fn prepare(&mut self, together: usize) {
-        if self.steps.contains_key(&together) {
+    /// Makes the dispatches for a way, unless they are there.
+    pub(crate) fn prepare(&mut self, way: Way) {
+        if self.steps.contains_key(&way) {
             return;
         }
         let mut steps = Vec::with_capacity(self.ops.len());
-        for op in &self.ops {
-            let kernel = match &op.what {
-                What::Product(product) => product.kernel(&self.shape, &self.cut, together),
-                What::Fixed(kernel) => kernel.clone(),
+        let other = if way.beginning { When::Decoding } else { When::Beginning };
+        for op in self.ops.iter().filter(|op| op.when != other) {
+            let (kernel, span, bytes) = match &op.what {
+                What::Product(product) => {
+                    let bytes = product.matrices.iter().map(Layout::bytes).sum();
+                    (product.kernel(&self.shape, &self.cut, way.together), None, bytes)
+                }
+                What::Fixed(kernel, span) => (kernel.clone(), *span, 0),
             };
             let text = kernel.source.text();
             let pipeline = self
@@ -176,9 +228,11 @@ impl Model {
                 group: op.group.clone(),
                 groups: kernel.groups.map(|n| n as u32),
                 together: kernel.together,
+                span,
+                bytes,
             });
         }
-        self.steps.insert(together, steps);
+        self.steps.insert(way, steps);
     }
 
     /// Entries that are run together for `entries` of them.
@@ -186,22 +240,21 @@ impl Model {
         entries.next_power_of_two().min(8)
     }
 
-    fn write_entries(&self, entries: &[[u32; 4]]) {
+    pub(crate) fn write_entries(&self, entries: &[[u32; 4]]) {
         let mut padded = entries.to_vec();
         padded.resize(entries.len().next_multiple_of(8).min(ENTRIES), [0, 0, NOBODY, 0]);
         self.device.queue.write_buffer(&self.state.entries, 0, bytemuck::cast_slice(&padded));
     }
 
-    fn encode(&self, pass: &mut wgpu::ComputePass<'_>, steps: &[Step], entries: usize) {
+    /// Encodes a step of `entries` entries, whose last position is `last`.
+    fn encode(&self, pass: &mut wgpu::ComputePass<'_>, steps: &[Step], entries: usize, last: usize) {
         for step in steps {
-            pass.set_pipeline(&step.pipeline);
-            pass.set_bind_group(0, &step.group, &[]);
-            pass.dispatch_workgroups(step.groups[0], step.groups[1], entries.div_ceil(step.together) as u32);
+            step.encode(pass, entries, last);
         }
     }
 
     /// The entries of the lanes' last tokens.
-    fn last_entries(&self, lanes: usize) -> Vec<[u32; 4]> {
+    pub(crate) fn last_entries(&self, lanes: usize) -> Vec<[u32; 4]> {
         let shared = self.sequence.shared.len() as u32;
         let last = |lane: usize| {
             let branch = &self.sequence.branches[lane];
@@ -211,6 +264,12 @@ impl Model {
         (0..lanes).map(last).collect()
     }
 
+    /// Tokens in the longest of the lanes.
+    pub(crate) fn longest(&self, lanes: usize) -> usize {
+        self.sequence.shared.len()
+            + self.sequence.branches.iter().take(lanes).map(Vec::len).max().unwrap_or(0)
+    }
+
     /// Runs the last tokens, where that was not done yet.
     fn catch_up(&mut self, lanes: usize) {
         if self.sequence.run {
@@ -218,9 +277,10 @@ impl Model {
         }
         let lanes = if self.sequence.parted() { lanes } else { 1 };
         self.write_entries(&self.last_entries(lanes));
-        let together = Self::together(lanes);
-        self.prepare(together);
-        self.submit(|model, pass| model.encode(pass, &model.steps[&together], lanes));
+        let way = Way { together: Self::together(lanes), beginning: false };
+        self.prepare(way);
+        let last = self.longest(lanes) - 1;
+        self.submit(|model, pass| model.encode(pass, &model.steps[&way], lanes, last));
         self.sequence.run = true;
     }
 
@@ -233,19 +293,67 @@ impl Model {
         self.device.queue.submit([encoder.finish()]);
     }
 
-    fn write_settings(&self, samplings: &[Sampling], shared_row: bool) {
+    fn write_settings(&self, samplings: &[Sampling], masks: &[Option<Mask>], shared_row: bool) {
         let mut words: Vec<u32> = Vec::with_capacity(12 * samplings.len());
-        for s in samplings {
-            words.extend([s.temperature, s.top_p, s.min_p, s.repetition_penalty, s.frequency_penalty].map(f32::to_bits));
-            words.extend([s.top_k, s.window, u32::from(shared_row), s.seed as u32, (s.seed >> 32) as u32, 0, 0]);
+        for (lane, s) in samplings.iter().enumerate() {
+            let masked = masks.get(lane).is_some_and(Option::is_some);
+            let plain = s.temperature == 0.0 && s.repetition_penalty == 1.0 && s.frequency_penalty == 0.0;
+            let numbers = [s.temperature, s.top_p, s.min_p, s.repetition_penalty, s.frequency_penalty];
+            words.extend(numbers.map(f32::to_bits));
+            words.extend([s.top_k, s.window, u32::from(shared_row), s.seed as u32, (s.seed >> 32) as u32]);
+            words.extend([u32::from(masked), u32::from(plain)]);
         }
         self.device.queue.write_buffer(&self.state.settings, 0, bytemuck::cast_slice(&words));
+        let stride = 4 * self.config.vocab.div_ceil(32) as u64;
+        for (lane, mask) in (0..).zip(masks) {
+            if let Some(mask) = mask {
+                self.device.queue.write_buffer(&self.state.masks, lane * stride, bytemuck::cast_slice(&mask.0));
+            }
+        }
+    }
+
+    /// Whether masks are for lanes that there are, and let something through.
+    fn check_masks(&self, steps: usize, lanes: usize, masks: &[Option<Mask>]) -> Result<()> {
+        let vocab = self.config.vocab;
+        let wrong = |what: String| Err(Error::Input(what));
+        if !masks.is_empty() && masks.len() != lanes {
+            return wrong(format!("{} masks for {lanes} lanes", masks.len()));
+        }
+        for mask in masks.iter().flatten() {
+            if steps != 1 {
+                return wrong("a mask is for one step".into());
+            }
+            if mask.0.len() != vocab.div_ceil(32) {
+                return wrong(format!("the mask is not one of {vocab} tokens"));
+            }
+            if !(0..vocab).any(|token| mask.0[token / 32] >> (token % 32) & 1 == 1) {
+                return wrong("the mask lets no token through".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The formats of its matrices, each once.
+    pub(crate) fn formats(&self) -> &[Format] {
+        &self.formats
+    }
+
+    /// Dispatches for one token of one lane, its draw among them.
+    pub fn dispatches(&self) -> usize {
+        self.steps.get(&Way { together: 1, beginning: false }).map_or(0, Vec::len) + 1
+    }
+
+    /// Bytes of weights that one token reads: the least that has to come out of the device's memory.
+    pub fn bytes_a_token(&self) -> u64 {
+        let steps = self.steps.get(&Way { together: 1, beginning: false });
+        steps.map_or(0, |steps| steps.iter().map(|step| step.bytes).sum())
     }
 
     /// Copies the tokens that were drawn and waits for them.
-    async fn drawn(&self, lanes: usize, first: usize, steps: usize) -> Result<Vec<Vec<u32>>> {
+    async fn drawn(&self, lanes: usize, steps: usize) -> Result<Vec<Vec<u32>>> {
         let mut encoder = self.device.wgpu.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         for lane in 0..lanes {
+            let first = self.sequence.shared.len() + self.sequence.branches[lane].len();
             let from = 4 * (lane * self.capacity + first) as u64;
             let to = 4 * (lane * steps) as u64;
             encoder.copy_buffer_to_buffer(&self.state.history, from, &self.state.read, to, 4 * steps as u64);
@@ -307,14 +415,13 @@ impl Backend for Model {
         let last = self.sequence.shared.len() - 1;
         for start in (first..last).step_by(ENTRIES) {
             let end = last.min(start + ENTRIES);
-            let chunk: Vec<[u32; 4]> =
-                (start..end).map(|at| [self.sequence.shared[at], at as u32, 0, self.capacity as u32]).collect();
+            let chunk: Vec<[u32; 4]> = (start..end)
+                .map(|at| [self.sequence.shared[at], at as u32, 0, self.capacity as u32])
+                .collect();
             self.write_entries(&chunk);
-            let together = Self::together(chunk.len());
-            self.prepare(together);
-            self.submit(|model, pass| {
-                model.encode(pass, &model.steps[&together][..model.head], chunk.len());
-            });
+            let way = Way { together: Self::together(chunk.len()), beginning: true };
+            self.prepare(way);
+            self.submit(|model, pass| model.encode(pass, &model.steps[&way], chunk.len(), end - 1));
         }
         self.sequence.run = false;
         self.device.check()
@@ -349,7 +456,6 @@ impl Backend for Model {
         samplings: &[Sampling],
         masks: &[Option<Mask>],
     ) -> Result<Vec<Vec<u32>>> {
-        let _ = masks;
         let lanes = samplings.len();
         if lanes == 0 || lanes > self.lanes {
             return Err(Error::Input(format!("there are {} lanes", self.lanes)));
@@ -361,39 +467,40 @@ impl Backend for Model {
             return Ok(vec![Vec::new(); lanes]);
         }
         samplings.iter().try_for_each(Sampling::check)?;
+        self.check_masks(steps, lanes, masks)?;
         let parted = self.sequence.parted();
         self.sequence.branches.resize(lanes.max(self.sequence.branches.len()), Vec::new());
-        let first = self.sequence.shared.len() + self.sequence.branches[0].len();
-        if first + steps > self.capacity {
+        let own = self.sequence.branches.iter().take(lanes).skip(1).map(Vec::len).max();
+        if self.longest(lanes) + steps > self.capacity || own.is_some_and(|own| own + steps > self.branch) {
             return Err(Error::Full { capacity: self.capacity });
         }
         self.catch_up(lanes);
         self.write_entries(&self.last_entries(lanes));
-        self.write_settings(samplings, !parted);
-        let sampler = &self.sampler;
-        let draw = |pass: &mut wgpu::ComputePass<'_>| {
-            pass.set_pipeline(&sampler.pipeline);
-            pass.set_bind_group(0, &sampler.group, &[]);
-            pass.dispatch_workgroups(lanes as u32, 1, 1);
-        };
-        self.submit(|_, pass| draw(pass));
-        let together = Self::together(lanes);
+        self.write_settings(samplings, masks, !parted);
+        let longest = self.longest(lanes);
+        self.submit(|model, pass| model.sampler.encode_lanes(pass, lanes));
+        let way = Way { together: Self::together(lanes), beginning: false };
         if steps > 1 {
-            self.prepare(together);
-            self.write_settings(samplings, false);
+            self.prepare(way);
+            self.write_settings(samplings, &[], false);
         }
-        let sampler = self.sampler.clone();
-        for _ in 1..steps {
+        let at_once = if self.device.is_cpu() { 1 } else { AT_ONCE };
+        for start in (1..steps).step_by(at_once) {
             self.submit(|model, pass| {
-                model.encode(pass, &model.steps[&together], lanes);
-                pass.set_pipeline(&sampler.pipeline);
-                pass.set_bind_group(0, &sampler.group, &[]);
-                pass.dispatch_workgroups(lanes as u32, 1, 1);
+                for step in start..steps.min(start + at_once) {
+                    model.encode(pass, &model.steps[&way], lanes, longest + step - 1);
+                    model.sampler.encode_lanes(pass, lanes);
+                }
             });
         }
-        let drawn = self.drawn(lanes, first, steps).await?;
-        for (branch, tokens) in self.sequence.branches.iter_mut().zip(&drawn) {
-            branch.extend_from_slice(tokens);
+        let drawn = self.drawn(lanes, steps).await?;
+        if lanes == 1 && !parted {
+            // A lane alone is its own beginning.
+            self.sequence.shared.extend_from_slice(&drawn[0]);
+        } else {
+            for (branch, tokens) in self.sequence.branches.iter_mut().zip(&drawn) {
+                branch.extend_from_slice(tokens);
+            }
         }
         self.sequence.run = false;
         Ok(drawn)
@@ -418,7 +525,6 @@ struct Builder<'a> {
     vectors: wgpu::Buffer,
     rope: wgpu::Buffer,
     ops: Vec<Op>,
-    head: usize,
     sampler: (Kernel, wgpu::BindGroupLayout, wgpu::BindGroup),
 }
 
@@ -431,6 +537,7 @@ impl<'a> Builder<'a> {
             own.push(buffer.clone());
             buffer
         };
+        let rows = options.lanes.next_multiple_of(Model::together(options.lanes));
         let state = State {
             entries: buffer("entries", 16 * ENTRIES, Usage::UNIFORM | Usage::STORAGE | Usage::COPY_DST),
             settings: buffer("settings", 48 * options.lanes, Usage::STORAGE | Usage::COPY_DST),
@@ -439,10 +546,12 @@ impl<'a> Builder<'a> {
                 4 * options.lanes * options.capacity,
                 Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC,
             ),
-            logits: buffer(
-                "logits",
-                16 * Model::together(options.lanes).max(options.lanes).next_multiple_of(Model::together(options.lanes)) * shape.vocab_stride,
-                Usage::STORAGE | Usage::COPY_SRC,
+            logits: buffer("logits", 16 * rows * shape.vocab_stride, Usage::STORAGE | Usage::COPY_SRC),
+            scores: buffer("scores", 16 * options.lanes * shape.vocab_stride, Usage::STORAGE),
+            masks: buffer(
+                "masks",
+                4 * options.lanes * shape.vocab.div_ceil(32),
+                Usage::STORAGE | Usage::COPY_DST,
             ),
             read: buffer(
                 "read",
@@ -457,27 +566,32 @@ impl<'a> Builder<'a> {
         device.queue.write_buffer(&rope, 0, bytemuck::cast_slice(&turns));
         let kernel = kernel::sample(shape, &Cut::new(device));
         let layout = device.layout(&kernel.source.bindings);
-        let places = [&state.logits, &state.entries, &state.history, &state.settings].map(Place::whole);
+        let bound = [&state.logits, &state.entries, &state.history, &state.settings, &state.scores, &state.masks];
+        let places = bound.map(Place::whole);
         let group = device.bind(&layout, &places.each_ref().map(Place::binding));
         let sampler = (kernel, layout, group);
-        Self { device, weights, shape, state, own, vectors, rope, ops: Vec::new(), head: 0, sampler }
+        Self { device, weights, shape, state, own, vectors, rope, ops: Vec::new(), sampler }
     }
 
     fn buffer(&mut self, label: &str, bytes: usize) -> Place {
-        let buffer = self.device.buffer(label, bytes as u64, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC);
+        let buffer = self.device.buffer(
+            label,
+            bytes as u64,
+            wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC,
+        );
         self.own.push(buffer.clone());
         Place::whole(&buffer)
     }
 
-    fn push(&mut self, what: What, places: &[&Place]) {
+    fn push(&mut self, when: When, what: What, places: &[&Place]) {
         let bindings = match &what {
             What::Product(product) => product.kernel(self.shape, &Cut::new(self.device), 1).source.bindings,
-            What::Fixed(kernel) => kernel.source.bindings.clone(),
+            What::Fixed(kernel, _) => kernel.source.bindings.clone(),
         };
         let layout = self.device.layout(&bindings);
         let bound: Vec<_> = places.iter().map(|place| place.binding()).collect();
         let group = self.device.bind(&layout, &bound);
-        self.ops.push(Op { what, layout, group });
+        self.ops.push(Op { what, when, layout, group });
     }
 
     fn build(&mut self) -> Result<()> {
@@ -487,17 +601,26 @@ impl<'a> Builder<'a> {
         let hidden = self.buffer("hidden", 16 * ENTRIES * shape.hidden_stride);
         let query = self.buffer("query", 16 * ENTRIES * shape.query_stride);
         let attended = self.buffer("attended", 16 * ENTRIES * shape.query_stride);
+        let split = Cut::new(self.device).split(shape);
+        let most = split.map_or(0, |split| split.most);
+        let parts = self.buffer("attended in parts", 16 * DECODING * most * shape.query_stride);
+        let weighed = self.buffer("weights of the parts", 8 * DECODING * most * shape.heads);
+        let raw_stride = (config.query_width() + 2 * config.kv_width()).next_multiple_of(64) / 4;
+        let raw = self.buffer("heads", if config.qk_norm { 16 * ENTRIES * raw_stride } else { 0 });
         let gate = self.buffer("gate", 16 * ENTRIES * shape.gate_stride);
         let entries = Place::whole(&self.state.entries);
         let rope = Place::whole(&self.rope);
         let logits = Place::whole(&self.state.logits);
         for shard in weights.shards(Role::Embedding)? {
             let kernel = kernel::embed(&shard.layout, shard.first_row, shape);
-            self.push(What::Fixed(kernel), &[&shard.place, &hidden, &entries]);
+            self.push(When::Always, What::Fixed(kernel, None), &[&shard.place, &hidden, &entries]);
         }
         for layer in 0..config.layers {
             let part = |part| -> Result<&Shard> {
-                weights.shards(Role::Layer(layer, part))?.first().ok_or_else(|| Error::Malformed("no rows".into()))
+                weights
+                    .shards(Role::Layer(layer, part))?
+                    .first()
+                    .ok_or_else(|| Error::Malformed("no rows".into()))
             };
             let cache = self.buffer("cache", 8 * shape.slots * config.kv_width());
             let vectors = Place {
@@ -506,17 +629,33 @@ impl<'a> Builder<'a> {
                 bytes: 4 * map.layer_len() as u64,
             };
             let [q, k, v] = [part(Part::Query)?, part(Part::Key)?, part(Part::Value)?];
+            let together = q.whole.rows > q.layout.rows;
+            let stored = if together { vec![q] } else { vec![q, k, v] };
+            let bias = config.qkv_bias.then(|| map.part(Part::QueryBias) / 4);
+            let heads = Finish::Heads { tiles: [q.layout.tiles(), k.layout.tiles()], bias };
             let product = Product {
                 label: "query, key, value",
-                matrices: [q, k, v].map(|shard| shard.layout.clone()).to_vec(),
+                matrices: stored.iter().map(|shard| shard.whole.clone()).collect(),
                 gain: Some(map.part(Part::AttentionNorm) / 4),
-                finish: Finish::Heads { bias: config.qkv_bias.then(|| map.part(Part::QueryBias) / 4) },
+                finish: if config.qk_norm { Finish::Store } else { heads },
                 stride_in: shape.hidden_stride,
-                stride_out: shape.query_stride,
+                stride_out: if config.qk_norm { raw_stride } else { shape.query_stride },
+                split: None,
             };
-            let places = [&q.place, &k.place, &v.place, &hidden, &query, &vectors, &rope, &cache, &entries];
-            self.push(What::Product(product), &places);
-            self.push(What::Fixed(kernel::attention(shape)), &[&query, &attended, &cache, &entries]);
+            let mut places: Vec<&Place> = stored.iter().map(|shard| &shard.place).collect();
+            if config.qk_norm {
+                places.extend([&hidden, &raw, &vectors]);
+                self.push(When::Always, What::Product(product), &places);
+                let norms = [map.part(Part::QueryNorm) / 4, map.part(Part::KeyNorm) / 4];
+                let what = What::Fixed(kernel::turn(shape, raw_stride, norms, bias), None);
+                self.push(When::Always, what, &[&raw, &query, &vectors, &rope, &cache, &entries]);
+            } else {
+                places.extend([&hidden, &query, &vectors, &rope, &cache, &entries]);
+                self.push(When::Always, What::Product(product), &places);
+            }
+            let whole = kernel::attention(shape, &Cut::new(self.device), None);
+            let always = if split.is_some() { When::Beginning } else { When::Always };
+            self.push(always, What::Fixed(whole, None), &[&query, &attended, &cache, &entries]);
             let output = part(Part::AttentionOutput)?;
             let product = Product {
                 label: "attention output",
@@ -525,8 +664,17 @@ impl<'a> Builder<'a> {
                 finish: Finish::Add,
                 stride_in: shape.query_stride,
                 stride_out: shape.hidden_stride,
+                split: None,
             };
-            self.push(What::Product(product), &[&output.place, &attended, &hidden]);
+            let in_parts = Product { split, ..product.clone() };
+            self.push(always, What::Product(product), &[&output.place, &attended, &hidden]);
+            if let Some(split) = split {
+                let kernel = kernel::attention(shape, &Cut::new(self.device), Some(split));
+                let what = What::Fixed(kernel, Some(split.span));
+                self.push(When::Decoding, what, &[&query, &parts, &cache, &entries, &weighed]);
+                let places = [&output.place, &parts, &hidden, &weighed, &entries];
+                self.push(When::Decoding, What::Product(in_parts), &places);
+            }
             let [g, u] = [part(Part::Gate)?, part(Part::Up)?];
             let product = Product {
                 label: "gate, up",
@@ -535,8 +683,9 @@ impl<'a> Builder<'a> {
                 finish: Finish::SwiGlu,
                 stride_in: shape.hidden_stride,
                 stride_out: shape.gate_stride,
+                split: None,
             };
-            self.push(What::Product(product), &[&g.place, &u.place, &hidden, &gate, &vectors]);
+            self.push(When::Always, What::Product(product), &[&g.place, &u.place, &hidden, &gate, &vectors]);
             let down = part(Part::Down)?;
             let product = Product {
                 label: "down",
@@ -545,10 +694,10 @@ impl<'a> Builder<'a> {
                 finish: Finish::Add,
                 stride_in: shape.gate_stride,
                 stride_out: shape.hidden_stride,
+                split: None,
             };
-            self.push(What::Product(product), &[&down.place, &gate, &hidden]);
+            self.push(When::Always, What::Product(product), &[&down.place, &gate, &hidden]);
         }
-        self.head = self.ops.len();
         let start = 4 * map.role(Role::OutputNorm) as u64;
         let norm = Place { buffer: self.vectors.clone(), offset: start, bytes: self.vectors.size() - start };
         let output = if config.tied { Role::Embedding } else { Role::Output };
@@ -560,10 +709,11 @@ impl<'a> Builder<'a> {
                 finish: Finish::Store,
                 stride_in: shape.hidden_stride,
                 stride_out: shape.vocab_stride,
+                split: None,
             };
             let first = 4 * shard.first_row as u64;
             let logits = Place { offset: first, bytes: logits.bytes - first, ..logits.clone() };
-            self.push(What::Product(product), &[&shard.place, &hidden, &logits, &norm]);
+            self.push(When::Decoding, What::Product(product), &[&shard.place, &hidden, &logits, &norm]);
         }
         Ok(())
     }
