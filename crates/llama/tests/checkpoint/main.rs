@@ -1,0 +1,5 @@
+//! Files of weights and their formats, held against what others compute.
+
+mod formats;
+mod reading;
+mod support;
