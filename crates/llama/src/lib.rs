@@ -7,6 +7,8 @@ pub mod backend;
 pub mod checkpoint;
 pub mod config;
 pub mod constrain;
+#[cfg(feature = "cpu")]
+pub mod cpu;
 mod error;
 pub mod generation;
 pub mod sample;
