@@ -11,6 +11,8 @@ pub mod constrain;
 pub mod cpu;
 mod error;
 pub mod generation;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod sample;
 pub mod vocabulary;
 

@@ -1,0 +1,230 @@
+//! The device: asked for once, and asked after every wait whether it is still well.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+
+use super::source::{Access, Source};
+use crate::{Error, Result};
+
+/// What is asked of an adapter.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct DeviceOptions {
+    /// Leaves the adapter's subgroups unused.
+    pub without_subgroups: bool,
+    /// Asks for WebGPU's default limits instead of the adapter's own.
+    pub default_limits: bool,
+}
+
+/// A GPU, or what stands in for one.
+#[derive(Debug, Clone)]
+pub struct Device {
+    pub(crate) wgpu: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
+    info: wgpu::AdapterInfo,
+    limits: wgpu::Limits,
+    features: wgpu::Features,
+    failure: Arc<Mutex<Option<String>>>,
+}
+
+impl Device {
+    /// Asks for the strongest adapter and for all of its limits.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where there is none, or it gives no device.
+    pub async fn request(options: &DeviceOptions) -> Result<Self> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let wanted = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        let adapter = instance.request_adapter(&wanted).await.map_err(|error| Error::Device(error.to_string()))?;
+        let info = adapter.get_info();
+        let mut useful = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES;
+        if !options.without_subgroups {
+            useful |= wgpu::Features::SUBGROUP;
+        }
+        let features = adapter.features() & useful;
+        let limits = if options.default_limits { wgpu::Limits::default() } else { adapter.limits() };
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("attune"),
+            required_features: features,
+            required_limits: limits.clone(),
+            ..Default::default()
+        };
+        let (wgpu, queue) =
+            adapter.request_device(&descriptor).await.map_err(|error| Error::Device(error.to_string()))?;
+        let failure = Arc::new(Mutex::new(None));
+        let kept = Arc::clone(&failure);
+        wgpu.on_uncaptured_error(Arc::new(move |error: wgpu::Error| fail(&kept, error.to_string())));
+        let kept = Arc::clone(&failure);
+        wgpu.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                fail(&kept, format!("lost: {message}"));
+            }
+        });
+        Ok(Self { wgpu, queue, info, limits, features, failure })
+    }
+
+    /// The adapter's name, driver and interface.
+    pub fn name(&self) -> String {
+        format!("{} ({}, {:?})", self.info.name, self.info.driver, self.info.backend)
+    }
+
+    /// Whether the adapter is a processor that plays a GPU.
+    pub fn is_cpu(&self) -> bool {
+        self.info.device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// The smallest subgroup, where there are any.
+    pub(crate) fn subgroup(&self) -> Option<usize> {
+        self.features.contains(wgpu::Features::SUBGROUP).then_some(self.info.subgroup_min_size.max(4) as usize)
+    }
+
+    /// Whether single dispatches can be timed.
+    pub fn has_timestamps(&self) -> bool {
+        self.features
+            .contains(wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES)
+    }
+
+    pub(crate) fn limits(&self) -> &wgpu::Limits {
+        &self.limits
+    }
+
+    /// What has gone wrong since the device was asked for.
+    ///
+    /// # Errors
+    /// [`Error::Device`]
+    pub fn check(&self) -> Result<()> {
+        match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(message) => Err(Error::Device(message.clone())),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        self.wgpu.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: bytes.max(16).next_multiple_of(16),
+            usage,
+            mapped_at_creation: false,
+        })
+    }
+
+    pub(crate) fn layout(&self, bindings: &[Access]) -> wgpu::BindGroupLayout {
+        let entries: Vec<_> = (0..)
+            .zip(bindings)
+            .map(|(binding, access)| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty: match access {
+                        Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                        Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
+                        Access::Uniform => wgpu::BufferBindingType::Uniform,
+                    },
+                    has_dynamic_offset: false,
+                    min_binding_size: None,
+                },
+                count: None,
+            })
+            .collect();
+        self.wgpu.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
+    }
+
+    pub(crate) fn bind(&self, layout: &wgpu::BindGroupLayout, buffers: &[wgpu::BufferBinding<'_>]) -> wgpu::BindGroup {
+        let entries: Vec<_> = (0..)
+            .zip(buffers)
+            .map(|(binding, buffer)| wgpu::BindGroupEntry {
+                binding,
+                resource: wgpu::BindingResource::Buffer(buffer.clone()),
+            })
+            .collect();
+        self.wgpu.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries })
+    }
+
+    pub(crate) fn pipeline(
+        &self,
+        label: &str,
+        source: &Source,
+        layout: &wgpu::BindGroupLayout,
+    ) -> wgpu::ComputePipeline {
+        let module = self.trusted(wgpu::ShaderModuleDescriptor {
+            label: Some(label),
+            source: wgpu::ShaderSource::Wgsl(source.text().into()),
+        });
+        let layout = self.wgpu.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(label),
+            bind_group_layouts: &[Some(layout)],
+            immediate_size: 0,
+        });
+        self.wgpu.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(label),
+            layout: Some(&layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: None,
+        })
+    }
+
+    /// Natively without checks of bounds and loops: they cost a tenth of the time.
+    #[allow(unsafe_code, reason = "the crate's own kernels: their loops end, and they index what the model was checked to have")]
+    fn trusted(&self, descriptor: wgpu::ShaderModuleDescriptor<'_>) -> wgpu::ShaderModule {
+        // SAFETY: every index is made of constants of the model's shape, the workgroup's number, and tokens and positions that
+        // were checked on their way in or are drawn below the vocabulary's size.
+        unsafe { self.wgpu.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+    }
+
+    /// Waits, natively, until all submitted work is done.
+    pub(crate) fn wait(&self) -> Result<()> {
+        self.wgpu.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| Error::Device(error.to_string()))?;
+        self.check()
+    }
+
+    /// The first `words` words of a buffer that can be mapped, once the work before is done.
+    pub(crate) async fn read(&self, buffer: &wgpu::Buffer, words: usize) -> Result<Vec<u32>> {
+        self.check()?;
+        let slice = buffer.slice(..4 * words as u64);
+        let state = Arc::new(Mutex::new(Mapping::default()));
+        let kept = Arc::clone(&state);
+        slice.map_async(wgpu::MapMode::Read, move |outcome| {
+            let mut state = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            state.outcome = Some(outcome.map_err(|error| error.to_string()));
+            if let Some(waker) = state.waker.take() {
+                waker.wake();
+            }
+        });
+        self.wait()?;
+        let mapped = std::future::poll_fn(|context| {
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            match state.outcome.take() {
+                Some(outcome) => Poll::Ready(outcome),
+                None => {
+                    state.waker = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        });
+        mapped.await.map_err(Error::Device)?;
+        let view = slice.get_mapped_range().map_err(|error| Error::Device(error.to_string()))?;
+        let words = view.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
+        drop(view);
+        buffer.unmap();
+        self.check()?;
+        Ok(words)
+    }
+}
+
+#[derive(Default)]
+struct Mapping {
+    outcome: Option<Result<(), String>>,
+    waker: Option<Waker>,
+}
+
+fn fail(failure: &Mutex<Option<String>>, message: String) {
+    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+}

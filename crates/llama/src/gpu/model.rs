@@ -1,0 +1,582 @@
+//! A loaded model: its kernels in order, and the sequences.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::ModelOptions;
+use super::device::Device;
+use super::kernel::{self, Cut, ENTRIES, Finish, Kernel, NOBODY, Product, Shape};
+use super::layout::TILE;
+use super::memory::{Place, Shard, Target, VectorMap};
+use crate::backend::{Backend, Mask};
+use crate::checkpoint::{Part, Role};
+use crate::sample::Sampling;
+use crate::{Config, Error, Result};
+
+/// What the loader hands over.
+#[derive(Debug)]
+pub(crate) struct Weights {
+    pub(crate) config: Config,
+    pub(crate) roles: BTreeMap<Role, Target>,
+    pub(crate) buffers: Vec<wgpu::Buffer>,
+    pub(crate) vectors: Vec<f32>,
+    pub(crate) stored: u64,
+}
+
+impl Weights {
+    fn shards(&self, role: Role) -> Result<&[Shard]> {
+        match self.roles.get(&role) {
+            Some(Target::Matrix(shards)) => Ok(shards),
+            _ => Err(Error::Malformed(format!("{role:?} is missing"))),
+        }
+    }
+}
+
+/// A model in a device's memory.
+#[derive(Debug)]
+pub struct Model {
+    device: Device,
+    config: Config,
+    capacity: usize,
+    lanes: usize,
+    branch: usize,
+    buffers: Vec<wgpu::Buffer>,
+    state: State,
+    ops: Vec<Op>,
+    /// The first of the ops that only the last token of a prompt needs.
+    head: usize,
+    shape: Shape,
+    cut: Cut,
+    pipelines: HashMap<String, wgpu::ComputePipeline>,
+    /// Dispatches for so many entries together.
+    steps: BTreeMap<usize, Vec<Step>>,
+    sampler: Step,
+    sequence: Sequence,
+}
+
+/// Buffers that the host writes or reads.
+#[derive(Debug)]
+struct State {
+    entries: wgpu::Buffer,
+    settings: wgpu::Buffer,
+    history: wgpu::Buffer,
+    logits: wgpu::Buffer,
+    read: wgpu::Buffer,
+}
+
+/// One kernel over its buffers, for whatever number of entries.
+#[derive(Debug)]
+struct Op {
+    what: What,
+    layout: wgpu::BindGroupLayout,
+    group: wgpu::BindGroup,
+}
+
+#[derive(Debug)]
+enum What {
+    Product(Product),
+    Fixed(Kernel),
+}
+
+/// A dispatch that is ready.
+#[derive(Debug, Clone)]
+struct Step {
+    label: &'static str,
+    pipeline: wgpu::ComputePipeline,
+    group: wgpu::BindGroup,
+    groups: [u32; 2],
+    together: usize,
+}
+
+/// What is in the lanes.
+#[derive(Debug, Default)]
+struct Sequence {
+    /// The shared beginning.
+    shared: Vec<u32>,
+    /// Tokens of each lane after it.
+    branches: Vec<Vec<u32>>,
+    /// Whether the last token of the lanes (of the shared beginning, where they have not parted) has been run.
+    run: bool,
+}
+
+impl Sequence {
+    fn parted(&self) -> bool {
+        self.branches.iter().any(|branch| !branch.is_empty())
+    }
+}
+
+impl Model {
+    pub(crate) fn new(device: Device, weights: Weights, options: &ModelOptions) -> Result<Self> {
+        let config = weights.config.clone();
+        let slots = options.slots();
+        let shape = Shape {
+            hidden: config.hidden,
+            head: config.head_dim,
+            heads: config.heads,
+            kv_heads: config.kv_heads,
+            vocab: config.vocab,
+            epsilon: config.norm_epsilon,
+            capacity: options.capacity,
+            branch: options.branch,
+            slots,
+            hidden_stride: config.hidden.next_multiple_of(64) / 4,
+            query_stride: config.query_width().next_multiple_of(64) / 4,
+            gate_stride: config.feed_forward.next_multiple_of(64) / 4,
+            vocab_stride: config.vocab.next_multiple_of(64) / 4,
+        };
+        let mut builder = Builder::new(&device, &weights, &shape, options);
+        builder.build()?;
+        let Builder { state, ops, head, sampler: (kernel, layout, group), own, .. } = builder;
+        let cut = Cut::new(&device);
+        let pipeline = device.pipeline(kernel.label, &kernel.source, &layout);
+        let sampler = Step { label: kernel.label, pipeline, group, groups: [1, 1], together: 1 };
+        let mut buffers = weights.buffers;
+        buffers.extend(own);
+        let mut model = Self {
+            device,
+            config,
+            capacity: options.capacity,
+            lanes: options.lanes,
+            branch: options.branch,
+            buffers,
+            state,
+            ops,
+            head,
+            shape,
+            cut,
+            pipelines: HashMap::new(),
+            steps: BTreeMap::new(),
+            sampler,
+            sequence: Sequence::default(),
+        };
+        model.prepare(1);
+        model.device.check()?;
+        Ok(model)
+    }
+
+    /// Makes the dispatches for `together` entries, unless they are there.
+    fn prepare(&mut self, together: usize) {
+        if self.steps.contains_key(&together) {
+            return;
+        }
+        let mut steps = Vec::with_capacity(self.ops.len());
+        for op in &self.ops {
+            let kernel = match &op.what {
+                What::Product(product) => product.kernel(&self.shape, &self.cut, together),
+                What::Fixed(kernel) => kernel.clone(),
+            };
+            let text = kernel.source.text();
+            let pipeline = self
+                .pipelines
+                .entry(text)
+                .or_insert_with(|| self.device.pipeline(kernel.label, &kernel.source, &op.layout))
+                .clone();
+            steps.push(Step {
+                label: kernel.label,
+                pipeline,
+                group: op.group.clone(),
+                groups: kernel.groups.map(|n| n as u32),
+                together: kernel.together,
+            });
+        }
+        self.steps.insert(together, steps);
+    }
+
+    /// Entries that are run together for `entries` of them.
+    fn together(entries: usize) -> usize {
+        entries.next_power_of_two().min(8)
+    }
+
+    fn write_entries(&self, entries: &[[u32; 4]]) {
+        let mut padded = entries.to_vec();
+        padded.resize(entries.len().next_multiple_of(8).min(ENTRIES), [0, 0, NOBODY, 0]);
+        self.device.queue.write_buffer(&self.state.entries, 0, bytemuck::cast_slice(&padded));
+    }
+
+    fn encode(&self, pass: &mut wgpu::ComputePass<'_>, steps: &[Step], entries: usize) {
+        for step in steps {
+            pass.set_pipeline(&step.pipeline);
+            pass.set_bind_group(0, &step.group, &[]);
+            pass.dispatch_workgroups(step.groups[0], step.groups[1], entries.div_ceil(step.together) as u32);
+        }
+    }
+
+    /// The entries of the lanes' last tokens.
+    fn last_entries(&self, lanes: usize) -> Vec<[u32; 4]> {
+        let shared = self.sequence.shared.len() as u32;
+        let last = |lane: usize| {
+            let branch = &self.sequence.branches[lane];
+            let token = branch.last().or(self.sequence.shared.last()).copied().unwrap_or(0);
+            [token, (shared + branch.len() as u32).saturating_sub(1), lane as u32, shared]
+        };
+        (0..lanes).map(last).collect()
+    }
+
+    /// Runs the last tokens, where that was not done yet.
+    fn catch_up(&mut self, lanes: usize) {
+        if self.sequence.run {
+            return;
+        }
+        let lanes = if self.sequence.parted() { lanes } else { 1 };
+        self.write_entries(&self.last_entries(lanes));
+        let together = Self::together(lanes);
+        self.prepare(together);
+        self.submit(|model, pass| model.encode(pass, &model.steps[&together], lanes));
+        self.sequence.run = true;
+    }
+
+    fn submit(&self, encode: impl FnOnce(&Self, &mut wgpu::ComputePass<'_>)) {
+        let mut encoder = self.device.wgpu.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            encode(self, &mut pass);
+        }
+        self.device.queue.submit([encoder.finish()]);
+    }
+
+    fn write_settings(&self, samplings: &[Sampling], shared_row: bool) {
+        let mut words: Vec<u32> = Vec::with_capacity(12 * samplings.len());
+        for s in samplings {
+            words.extend([s.temperature, s.top_p, s.min_p, s.repetition_penalty, s.frequency_penalty].map(f32::to_bits));
+            words.extend([s.top_k, s.window, u32::from(shared_row), s.seed as u32, (s.seed >> 32) as u32, 0, 0]);
+        }
+        self.device.queue.write_buffer(&self.state.settings, 0, bytemuck::cast_slice(&words));
+    }
+
+    /// Copies the tokens that were drawn and waits for them.
+    async fn drawn(&self, lanes: usize, first: usize, steps: usize) -> Result<Vec<Vec<u32>>> {
+        let mut encoder = self.device.wgpu.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        for lane in 0..lanes {
+            let from = 4 * (lane * self.capacity + first) as u64;
+            let to = 4 * (lane * steps) as u64;
+            encoder.copy_buffer_to_buffer(&self.state.history, from, &self.state.read, to, 4 * steps as u64);
+        }
+        self.device.queue.submit([encoder.finish()]);
+        let words = self.device.read(&self.state.read, lanes * steps).await?;
+        if words.contains(&NOBODY) {
+            return Err(Error::Device("no logit is a number".into()));
+        }
+        Ok(words.chunks_exact(steps).map(<[u32]>::to_vec).collect())
+    }
+}
+
+impl Backend for Model {
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    fn len(&self) -> usize {
+        self.sequence.shared.len() + self.sequence.branches.first().map_or(0, Vec::len)
+    }
+
+    fn truncate(&mut self, tokens: usize) {
+        let parted = self.sequence.parted();
+        if tokens < self.sequence.shared.len() || parted {
+            self.sequence.run = false;
+        }
+        self.sequence.shared.truncate(tokens);
+        self.sequence.branches.clear();
+    }
+
+    async fn prefill(&mut self, tokens: &[u32]) -> Result<()> {
+        if self.sequence.parted() {
+            return Err(Error::Input("the lanes have parted".into()));
+        }
+        if let Some(token) = tokens.iter().find(|&&token| token as usize >= self.config.vocab) {
+            return Err(Error::Input(format!("there is no token {token}")));
+        }
+        if self.sequence.shared.len() + tokens.len() > self.capacity {
+            return Err(Error::Full { capacity: self.capacity });
+        }
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        self.device.check()?;
+        let before = self.sequence.shared.len();
+        let first = if self.sequence.run { before } else { before.saturating_sub(1) };
+        self.sequence.shared.extend_from_slice(tokens);
+        self.device.queue.write_buffer(&self.state.history, 4 * before as u64, bytemuck::cast_slice(tokens));
+        // All but the last, which the next step runs.
+        let last = self.sequence.shared.len() - 1;
+        for start in (first..last).step_by(ENTRIES) {
+            let end = last.min(start + ENTRIES);
+            let chunk: Vec<[u32; 4]> =
+                (start..end).map(|at| [self.sequence.shared[at], at as u32, 0, self.capacity as u32]).collect();
+            self.write_entries(&chunk);
+            let together = Self::together(chunk.len());
+            self.prepare(together);
+            self.submit(|model, pass| {
+                model.encode(pass, &model.steps[&together][..model.head], chunk.len());
+            });
+        }
+        self.sequence.run = false;
+        self.device.check()
+    }
+
+    async fn logits(&mut self, lane: usize) -> Result<Vec<f32>> {
+        if self.sequence.shared.is_empty() {
+            return Err(Error::Input("nothing was appended yet".into()));
+        }
+        let parted = self.sequence.parted();
+        let there = if parted { self.sequence.branches.len() } else { self.lanes };
+        if lane >= there {
+            return Err(Error::Input(format!("there is no lane {lane}")));
+        }
+        if self.sequence.branches.is_empty() {
+            self.sequence.branches.push(Vec::new());
+        }
+        self.catch_up(self.sequence.branches.len());
+        let row = if parted { lane } else { 0 };
+        let mut encoder = self.device.wgpu.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let from = 16 * (row * self.shape.vocab_stride) as u64;
+        let bytes = 4 * self.config.vocab as u64;
+        encoder.copy_buffer_to_buffer(&self.state.logits, from, &self.state.read, 0, bytes);
+        self.device.queue.submit([encoder.finish()]);
+        let words = self.device.read(&self.state.read, self.config.vocab).await?;
+        Ok(words.into_iter().map(f32::from_bits).collect())
+    }
+
+    async fn decode(
+        &mut self,
+        steps: usize,
+        samplings: &[Sampling],
+        masks: &[Option<Mask>],
+    ) -> Result<Vec<Vec<u32>>> {
+        let _ = masks;
+        let lanes = samplings.len();
+        if lanes == 0 || lanes > self.lanes {
+            return Err(Error::Input(format!("there are {} lanes", self.lanes)));
+        }
+        if self.sequence.shared.is_empty() {
+            return Err(Error::Input("nothing was appended yet".into()));
+        }
+        if steps == 0 {
+            return Ok(vec![Vec::new(); lanes]);
+        }
+        samplings.iter().try_for_each(Sampling::check)?;
+        let parted = self.sequence.parted();
+        self.sequence.branches.resize(lanes.max(self.sequence.branches.len()), Vec::new());
+        let first = self.sequence.shared.len() + self.sequence.branches[0].len();
+        if first + steps > self.capacity {
+            return Err(Error::Full { capacity: self.capacity });
+        }
+        self.catch_up(lanes);
+        self.write_entries(&self.last_entries(lanes));
+        self.write_settings(samplings, !parted);
+        let sampler = &self.sampler;
+        let draw = |pass: &mut wgpu::ComputePass<'_>| {
+            pass.set_pipeline(&sampler.pipeline);
+            pass.set_bind_group(0, &sampler.group, &[]);
+            pass.dispatch_workgroups(lanes as u32, 1, 1);
+        };
+        self.submit(|_, pass| draw(pass));
+        let together = Self::together(lanes);
+        if steps > 1 {
+            self.prepare(together);
+            self.write_settings(samplings, false);
+        }
+        let sampler = self.sampler.clone();
+        for _ in 1..steps {
+            self.submit(|model, pass| {
+                model.encode(pass, &model.steps[&together], lanes);
+                pass.set_pipeline(&sampler.pipeline);
+                pass.set_bind_group(0, &sampler.group, &[]);
+                pass.dispatch_workgroups(lanes as u32, 1, 1);
+            });
+        }
+        let drawn = self.drawn(lanes, first, steps).await?;
+        for (branch, tokens) in self.sequence.branches.iter_mut().zip(&drawn) {
+            branch.extend_from_slice(tokens);
+        }
+        self.sequence.run = false;
+        Ok(drawn)
+    }
+}
+
+impl Drop for Model {
+    /// Gives the memory back: in the browser a buffer's memory is kept until it is destroyed.
+    fn drop(&mut self) {
+        for buffer in &self.buffers {
+            buffer.destroy();
+        }
+    }
+}
+
+struct Builder<'a> {
+    device: &'a Device,
+    weights: &'a Weights,
+    shape: &'a Shape,
+    state: State,
+    own: Vec<wgpu::Buffer>,
+    vectors: wgpu::Buffer,
+    rope: wgpu::Buffer,
+    ops: Vec<Op>,
+    head: usize,
+    sampler: (Kernel, wgpu::BindGroupLayout, wgpu::BindGroup),
+}
+
+impl<'a> Builder<'a> {
+    fn new(device: &'a Device, weights: &'a Weights, shape: &'a Shape, options: &ModelOptions) -> Self {
+        use wgpu::BufferUsages as Usage;
+        let mut own = Vec::new();
+        let mut buffer = |label: &str, bytes: usize, usage: Usage| {
+            let buffer = device.buffer(label, bytes as u64, usage);
+            own.push(buffer.clone());
+            buffer
+        };
+        let state = State {
+            entries: buffer("entries", 16 * ENTRIES, Usage::UNIFORM | Usage::STORAGE | Usage::COPY_DST),
+            settings: buffer("settings", 48 * options.lanes, Usage::STORAGE | Usage::COPY_DST),
+            history: buffer(
+                "history",
+                4 * options.lanes * options.capacity,
+                Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC,
+            ),
+            logits: buffer(
+                "logits",
+                16 * Model::together(options.lanes).max(options.lanes).next_multiple_of(Model::together(options.lanes)) * shape.vocab_stride,
+                Usage::STORAGE | Usage::COPY_SRC,
+            ),
+            read: buffer(
+                "read",
+                4 * shape.vocab.max(options.lanes * options.capacity),
+                Usage::MAP_READ | Usage::COPY_DST,
+            ),
+        };
+        let vectors = buffer("vectors", 4 * weights.vectors.len(), Usage::STORAGE | Usage::COPY_DST);
+        device.queue.write_buffer(&vectors, 0, bytemuck::cast_slice(&weights.vectors));
+        let turns = rope(&weights.config, options.capacity);
+        let rope = buffer("rope", 4 * turns.len(), Usage::STORAGE | Usage::COPY_DST);
+        device.queue.write_buffer(&rope, 0, bytemuck::cast_slice(&turns));
+        let kernel = kernel::sample(shape, &Cut::new(device));
+        let layout = device.layout(&kernel.source.bindings);
+        let places = [&state.logits, &state.entries, &state.history, &state.settings].map(Place::whole);
+        let group = device.bind(&layout, &places.each_ref().map(Place::binding));
+        let sampler = (kernel, layout, group);
+        Self { device, weights, shape, state, own, vectors, rope, ops: Vec::new(), head: 0, sampler }
+    }
+
+    fn buffer(&mut self, label: &str, bytes: usize) -> Place {
+        let buffer = self.device.buffer(label, bytes as u64, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC);
+        self.own.push(buffer.clone());
+        Place::whole(&buffer)
+    }
+
+    fn push(&mut self, what: What, places: &[&Place]) {
+        let bindings = match &what {
+            What::Product(product) => product.kernel(self.shape, &Cut::new(self.device), 1).source.bindings,
+            What::Fixed(kernel) => kernel.source.bindings.clone(),
+        };
+        let layout = self.device.layout(&bindings);
+        let bound: Vec<_> = places.iter().map(|place| place.binding()).collect();
+        let group = self.device.bind(&layout, &bound);
+        self.ops.push(Op { what, layout, group });
+    }
+
+    fn build(&mut self) -> Result<()> {
+        let (weights, shape) = (self.weights, self.shape);
+        let config = &weights.config;
+        let map = VectorMap::new(config);
+        let hidden = self.buffer("hidden", 16 * ENTRIES * shape.hidden_stride);
+        let query = self.buffer("query", 16 * ENTRIES * shape.query_stride);
+        let attended = self.buffer("attended", 16 * ENTRIES * shape.query_stride);
+        let gate = self.buffer("gate", 16 * ENTRIES * shape.gate_stride);
+        let entries = Place::whole(&self.state.entries);
+        let rope = Place::whole(&self.rope);
+        let logits = Place::whole(&self.state.logits);
+        for shard in weights.shards(Role::Embedding)? {
+            let kernel = kernel::embed(&shard.layout, shard.first_row, shape);
+            self.push(What::Fixed(kernel), &[&shard.place, &hidden, &entries]);
+        }
+        for layer in 0..config.layers {
+            let part = |part| -> Result<&Shard> {
+                weights.shards(Role::Layer(layer, part))?.first().ok_or_else(|| Error::Malformed("no rows".into()))
+            };
+            let cache = self.buffer("cache", 8 * shape.slots * config.kv_width());
+            let vectors = Place {
+                buffer: self.vectors.clone(),
+                offset: 4 * (layer * map.layer_len()) as u64,
+                bytes: 4 * map.layer_len() as u64,
+            };
+            let [q, k, v] = [part(Part::Query)?, part(Part::Key)?, part(Part::Value)?];
+            let product = Product {
+                label: "query, key, value",
+                matrices: [q, k, v].map(|shard| shard.layout.clone()).to_vec(),
+                gain: Some(map.part(Part::AttentionNorm) / 4),
+                finish: Finish::Heads { bias: config.qkv_bias.then(|| map.part(Part::QueryBias) / 4) },
+                stride_in: shape.hidden_stride,
+                stride_out: shape.query_stride,
+            };
+            let places = [&q.place, &k.place, &v.place, &hidden, &query, &vectors, &rope, &cache, &entries];
+            self.push(What::Product(product), &places);
+            self.push(What::Fixed(kernel::attention(shape)), &[&query, &attended, &cache, &entries]);
+            let output = part(Part::AttentionOutput)?;
+            let product = Product {
+                label: "attention output",
+                matrices: vec![output.layout.clone()],
+                gain: None,
+                finish: Finish::Add,
+                stride_in: shape.query_stride,
+                stride_out: shape.hidden_stride,
+            };
+            self.push(What::Product(product), &[&output.place, &attended, &hidden]);
+            let [g, u] = [part(Part::Gate)?, part(Part::Up)?];
+            let product = Product {
+                label: "gate, up",
+                matrices: [g, u].map(|shard| shard.layout.clone()).to_vec(),
+                gain: Some(map.part(Part::FeedForwardNorm) / 4),
+                finish: Finish::SwiGlu,
+                stride_in: shape.hidden_stride,
+                stride_out: shape.gate_stride,
+            };
+            self.push(What::Product(product), &[&g.place, &u.place, &hidden, &gate, &vectors]);
+            let down = part(Part::Down)?;
+            let product = Product {
+                label: "down",
+                matrices: vec![down.layout.clone()],
+                gain: None,
+                finish: Finish::Add,
+                stride_in: shape.gate_stride,
+                stride_out: shape.hidden_stride,
+            };
+            self.push(What::Product(product), &[&down.place, &gate, &hidden]);
+        }
+        self.head = self.ops.len();
+        let start = 4 * map.role(Role::OutputNorm) as u64;
+        let norm = Place { buffer: self.vectors.clone(), offset: start, bytes: self.vectors.size() - start };
+        let output = if config.tied { Role::Embedding } else { Role::Output };
+        for shard in weights.shards(output)? {
+            let product = Product {
+                label: "output",
+                matrices: vec![shard.layout.clone()],
+                gain: Some(0),
+                finish: Finish::Store,
+                stride_in: shape.hidden_stride,
+                stride_out: shape.vocab_stride,
+            };
+            let first = 4 * shard.first_row as u64;
+            let logits = Place { offset: first, bytes: logits.bytes - first, ..logits.clone() };
+            self.push(What::Product(product), &[&shard.place, &hidden, &logits, &norm]);
+        }
+        Ok(())
+    }
+}
+
+/// Cosine and sine of every position's pairs, `[capacity, head_dim / 2, 2]`.
+fn rope(config: &Config, capacity: usize) -> Vec<f32> {
+    let frequencies = config.rope_frequencies();
+    let turn = |position: usize, frequency: f32| {
+        let angle = position as f64 * f64::from(frequency);
+        [angle.cos() as f32, angle.sin() as f32]
+    };
+    (0..capacity).flat_map(|position| frequencies.iter().flat_map(move |&f| turn(position, f))).collect()
+}
+
+const _: () = assert!(TILE == 4);

@@ -1,0 +1,59 @@
+// Attention of one query head of one entry over its positions, block by block (Dao et al. 2022, FlashAttention, algorithm 1).
+
+var<workgroup> query: array<vec4<f32>, HEAD>;
+var<workgroup> scores: array<f32, WIDTH>;
+var<workgroup> gathered: array<vec4<f32>, WIDTH>;
+var<workgroup> totals: array<f32, WIDTH>;
+
+@compute @workgroup_size(WIDTH)
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) invocation: u32) {
+    let head = workgroup.x;
+    let entry = workgroup.z;
+    let at = entries[entry];
+    let keys = head / GROUP * HEAD;
+    let end = select(at.y + 1u, 0u, at.z == NOBODY);
+    for (var i = invocation; i < HEAD; i += WIDTH) {
+        query[i] = input[entry * STRIDE_IN + head * HEAD + i] * SCALE;
+    }
+    let column = invocation % HEAD;
+    let slice = invocation / HEAD;
+    var most = LOWEST;
+    var total = 0.0;
+    var sum = vec4<f32>();
+    for (var block = 0u; block < end; block += WIDTH) {
+        workgroupBarrier();
+        var score = LOWEST;
+        if block + invocation < end {
+            let key = slot(at, block + invocation) * KEYS + keys;
+            score = 0.0;
+            for (var i = 0u; i < HEAD; i++) { score += dot(query[i], cache[key + i]); }
+        }
+        scores[invocation] = score;
+        workgroupBarrier();
+        var highest = most;
+        for (var i = 0u; i < WIDTH; i++) { highest = max(highest, scores[i]); }
+        workgroupBarrier();
+        scores[invocation] = exp(score - highest);
+        workgroupBarrier();
+        let shrink = exp(most - highest);
+        most = highest;
+        total *= shrink;
+        sum *= shrink;
+        if slice < SLICES {
+            for (var i = slice; i < min(WIDTH, end - block); i += SLICES) {
+                total += scores[i];
+                sum += scores[i] * cache[(SLOTS + slot(at, block + i)) * KEYS + keys + column];
+            }
+        }
+    }
+    gathered[invocation] = sum;
+    totals[invocation] = total;
+    workgroupBarrier();
+    if slice == 0u {
+        for (var i = 1u; i < SLICES; i++) {
+            total += totals[i * HEAD + column];
+            sum += gathered[i * HEAD + column];
+        }
+        output[entry * STRIDE_IN + head * HEAD + column] = sum / total;
+    }
+}
