@@ -1,5 +1,6 @@
 //! A server that speaks OpenAI's chat completions, as a rung. Bytes are carried by whoever has a network: see [`Transport`].
 
+pub mod relay;
 pub mod sse;
 
 use std::future::Future;

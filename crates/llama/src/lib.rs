@@ -15,6 +15,7 @@ pub mod generation;
 pub mod gpu;
 pub mod sample;
 pub mod vocabulary;
+pub mod tokenizer;
 
 pub use crate::config::Config;
 pub use crate::error::{Error, Result};

@@ -1,6 +1,7 @@
 //! A vocabulary by its tokens' bytes.
 
 use crate::backend::Mask;
+use crate::tokenizer::Tokenizer;
 
 /// A vocabulary's tokens in the order of their bytes, so that those with a common beginning lie together.
 #[derive(Debug)]
@@ -14,6 +15,12 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
+    /// A tokenizer's.
+    pub fn of(tokenizer: &Tokenizer) -> Self {
+        let text = |token| tokenizer.token_bytes(token).filter(|_| !tokenizer.is_control(token));
+        Self::new((0..tokenizer.vocab() as u32).map(|token| text(token).unwrap_or_default()), tokenizer.ends())
+    }
+
     /// From every token's bytes, by id, and the ids that end a text. Tokens that are not text (control tokens, unused ones) have no bytes
     /// and never come.
     pub fn new<'b>(tokens: impl IntoIterator<Item = &'b [u8]>, ends: &[u32]) -> Self {

@@ -71,7 +71,7 @@ function ours(pathname, env) {
   const prefix = String(env.ATTUNE_PREFIX ?? "").split("/").filter(Boolean);
   const path = pathname.split("/").filter(Boolean);
   const [first = ""] = path.slice(prefix.length);
-  return prefix.every((part, n) => path[n] === part) && /^(rank|predict|feedback|v1|health|metrics|openapi\.json)$/.test(first);
+  return prefix.every((part, n) => path[n] === part) && /^(rank|predict|feedback|v1|generate|health|metrics|openapi\.json)$/.test(first);
 }
 
 /** @param {unknown} error */

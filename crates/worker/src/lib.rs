@@ -9,6 +9,7 @@
 //! | `POST /v1/log`, `GET /v1/log` | the decision log: lines in, lines out |
 //! | `POST /v1/export`, `POST /v1/forget` | all that is kept of one shopper |
 //! | `GET`, `PUT`, `DELETE /v1/rollout` | another bundle for a share of the shoppers |
+//! | `POST /generate`, `POST /v1/chat/completions` | copy for a brief of facts; OpenAI's chat completions |
 //! | `GET /health`, `GET /metrics`, `GET /openapi.json` | what is running, what it counted, what it understands |
 //!
 //! Everything else is the shop: pages of an origin, whose slots are put in order as they stream by, or static files.
@@ -20,6 +21,7 @@ mod body;
 mod bundle;
 mod dashboard;
 mod feedback;
+mod generate;
 mod health;
 mod html;
 mod log;
@@ -97,6 +99,8 @@ enum Route {
     Export,
     Forget,
     Rollout,
+    Generate,
+    Chat,
     Health,
     Metrics,
     OpenApi,
@@ -121,6 +125,8 @@ impl Route {
             ["v1", "export"] => (Self::Export, Access::Shop),
             ["v1", "forget"] => (Self::Forget, Access::Shop),
             ["v1", "rollout"] => (Self::Rollout, Access::Shop),
+            ["generate"] => (Self::Generate, generate::access(settings)),
+            ["v1", "chat", "completions"] => (Self::Chat, generate::access(settings)),
             ["health"] => (Self::Health, Access::Open),
             ["metrics"] => (Self::Metrics, Access::Shop),
             ["openapi.json"] => (Self::OpenApi, Access::Open),
@@ -138,6 +144,8 @@ impl Route {
             Self::Export => "/v1/export",
             Self::Forget => "/v1/forget",
             Self::Rollout => "/v1/rollout",
+            Self::Generate => "/generate",
+            Self::Chat => "/v1/chat/completions",
             Self::Health => "/health",
             Self::Metrics => "/metrics",
             Self::OpenApi => "/openapi.json",
@@ -177,6 +185,8 @@ impl Route {
             Self::Export => feedback::export(request, env, settings).await,
             Self::Forget => feedback::forget(request, env, settings).await,
             Self::Rollout => rollout::route(request, env, settings).await,
+            Self::Generate => generate::copy(request, env, settings).await,
+            Self::Chat => generate::chat(request, env, settings).await,
             Self::Health => health::health(settings),
             Self::Metrics => metrics::metrics(),
             Self::OpenApi => answer::text(include_str!("../openapi.json"), "application/json"),

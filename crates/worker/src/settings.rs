@@ -69,10 +69,43 @@ pub(crate) struct Settings {
     pub(crate) log: bool,
     /// `ATTUNE_ROLLOUT`: `on`, or anything else.
     pub(crate) rollout: bool,
+    /// `ATTUNE_GENERATE`: `key`, `open`, or anything else.
+    pub(crate) generate: Generate,
+    /// `ATTUNE_LLM` and `ATTUNE_LLM_MODEL`.
+    pub(crate) writes: Writes,
+    /// `ATTUNE_LLM_KEY`, a secret: the server's.
+    pub(crate) llm_key: String,
     /// `ATTUNE_LOG_DAYS`: when a line of the log is erased.
     pub(crate) log_days: f64,
     /// What could not be understood, and stands at its default.
     pub(crate) wrong: Vec<String>,
+}
+
+/// Who may have copy written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Generate {
+    /// Nobody.
+    Off,
+    /// The shop, with its key.
+    Key,
+    /// Pages that may call, as often as the rate limit lets them.
+    Open,
+}
+
+/// The server that writes copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Writes {
+    /// None.
+    Nothing,
+    /// The Workers AI binding `AI`, with this model.
+    Binding(String),
+    /// One that speaks OpenAI's chat completions.
+    At {
+        /// All of it: `https://llm.example/v1/chat/completions`.
+        address: String,
+        /// The model's name there.
+        model: String,
+    },
 }
 
 thread_local! {
@@ -126,6 +159,20 @@ impl Settings {
                 }
             },
         };
+        let model = var("ATTUNE_LLM_MODEL");
+        let writes = match var("ATTUNE_LLM") {
+            text if text.is_empty() => Writes::Nothing,
+            text if text == "AI" => Writes::Binding(model),
+            text => match Url::parse(&text) {
+                Ok(url) if matches!(url.scheme(), "http" | "https") => {
+                    Writes::At { address: url.to_string(), model }
+                }
+                _ => {
+                    wrong.push("ATTUNE_LLM is neither an address nor `AI`: no server writes copy".to_owned());
+                    Writes::Nothing
+                }
+            },
+        };
         let prefix = var("ATTUNE_PREFIX");
         Self {
             integrity: var("ATTUNE_INTEGRITY"),
@@ -146,6 +193,13 @@ impl Settings {
             slot_bytes,
             log: var("ATTUNE_LOG") == "on",
             rollout: var("ATTUNE_ROLLOUT") == "on",
+            generate: match var("ATTUNE_GENERATE").as_str() {
+                "key" => Generate::Key,
+                "open" => Generate::Open,
+                _ => Generate::Off,
+            },
+            writes,
+            llm_key: var("ATTUNE_LLM_KEY"),
             log_days,
             wrong,
         }

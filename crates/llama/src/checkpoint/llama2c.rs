@@ -3,7 +3,7 @@
 
 use super::shape::{plausible, totals};
 use super::stream::{Filling, Span};
-use super::{Format, Header, Limits, Loaded, Metadata, Part, Role, Sink, TensorInfo};
+use super::{Format, Header, Limits, Loaded, Metadata, Part, Role, Sink, TensorInfo, Texts, Value};
 use crate::config::RopePairs;
 use crate::{Config, Error, Result};
 
@@ -143,4 +143,43 @@ fn order(config: &Config) -> Vec<Role> {
         order.push(Role::Output);
     }
     order
+}
+
+/// llama2.c's `tokenizer.bin` as the keys that a GGUF file has: for [`crate::tokenizer::Tokenizer::new`], and for writing.
+///
+/// # Errors
+/// [`Error::Malformed`] where it is cut off or holds something else.
+pub fn tokenizer(bytes: &[u8]) -> Result<Metadata> {
+    let short = || Error::Malformed("the tokenizer is cut off".into());
+    let mut rest = bytes.get(4..).ok_or_else(short)?;
+    let mut tokens = Texts::default();
+    let mut scores = Vec::new();
+    let mut types = Vec::new();
+    while !rest.is_empty() {
+        let (score, after) = rest.split_first_chunk().ok_or_else(short)?;
+        let (length, after) = after.split_first_chunk().ok_or_else(short)?;
+        let (text, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(short)?;
+        let text =
+            std::str::from_utf8(text).map_err(|_| Error::Malformed("a token that is not UTF-8".into()))?;
+        rest = after;
+        // The writer puts line feeds around the names of the first and the last token of a text.
+        let (name, kind) = match tokens.len() {
+            0 => (text.to_owned(), 2),
+            1 | 2 => (text.trim().to_owned(), 3),
+            3..259 => (text.to_owned(), 6),
+            _ => (text.replace(' ', "▁"), 1),
+        };
+        tokens.push(&name);
+        scores.push(f32::from_le_bytes(*score));
+        types.push(kind);
+    }
+    let mut metadata = Metadata::default();
+    metadata.set("tokenizer.ggml.model", Value::Text("llama".into()));
+    metadata.set("tokenizer.ggml.tokens", Value::Texts(tokens));
+    metadata.set("tokenizer.ggml.scores", Value::Floats(scores));
+    metadata.set("tokenizer.ggml.token_type", Value::Integers(types));
+    for (name, token) in [("unknown", 0), ("bos", 1), ("eos", 2)] {
+        metadata.set(&format!("tokenizer.ggml.{name}_token_id"), Value::Unsigned(token));
+    }
+    Ok(metadata)
 }

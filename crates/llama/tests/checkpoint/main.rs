@@ -3,3 +3,4 @@
 mod formats;
 mod reading;
 mod support;
+mod tokens;

@@ -1,0 +1,139 @@
+//! Pre-tokenisers: what byte-level BPE cuts a text into. Each is a regular expression in the model's `tokenizer.json`; here they are
+//! written out, so that no engine for them is loaded.
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory as _};
+
+/// Which expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pieces {
+    /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+    Gpt2,
+    /// Every digit by itself, then GPT-2's.
+    SmolLm,
+    /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`, with
+    /// so many digits together.
+    Digits(usize),
+}
+
+/// Canonical composition (NFC).
+pub(super) fn compose(text: &str) -> String {
+    match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes => text.to_owned(),
+        _ => text.nfc().collect(),
+    }
+}
+
+impl Pieces {
+    /// Calls `each` with the pieces of a text, in order.
+    pub(super) fn cut(self, text: &str, mut each: impl FnMut(&str)) {
+        match self {
+            Self::Gpt2 => pieces(text, gpt2, each),
+            Self::SmolLm => {
+                let mut rest = text;
+                while let Some(at) = rest.find(char::is_numeric) {
+                    pieces(&rest[..at], gpt2, &mut each);
+                    let digit = run(&rest[at..], 1, char::is_numeric);
+                    each(&rest[at..at + digit]);
+                    rest = &rest[at + digit..];
+                }
+                pieces(rest, gpt2, each);
+            }
+            Self::Digits(digits) => pieces(text, |rest| llama3(rest, digits), each),
+        }
+    }
+}
+
+fn pieces(text: &str, length: impl Fn(&str) -> usize, mut each: impl FnMut(&str)) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (piece, after) = rest.split_at(length(rest));
+        each(piece);
+        rest = after;
+    }
+}
+
+/// The length of the first piece of a text that is not empty.
+fn gpt2(rest: &str) -> usize {
+    if let Some(length) = contraction(rest, |character| character) {
+        return length;
+    }
+    let space = usize::from(rest.starts_with(' '));
+    let word = &rest[space..];
+    for kind in [letter, char::is_numeric, other] {
+        if word.starts_with(kind) {
+            return space + run(word, usize::MAX, kind);
+        }
+    }
+    white(rest)
+}
+
+fn llama3(rest: &str, digits: usize) -> usize {
+    // `(?i)` folds case, and ſ is a form of s.
+    let folded = |character: char| if character == 'ſ' { 's' } else { character.to_ascii_lowercase() };
+    if let Some(length) = contraction(rest, folded) {
+        return length;
+    }
+    let first = rest.chars().next().unwrap_or_default();
+    let before = match first {
+        '\r' | '\n' => 0,
+        _ if letter(first) || first.is_numeric() => 0,
+        _ => first.len_utf8(),
+    };
+    if rest[before..].starts_with(letter) {
+        return before + run(&rest[before..], usize::MAX, letter);
+    }
+    if first.is_numeric() {
+        return run(rest, digits, char::is_numeric);
+    }
+    let space = usize::from(first == ' ');
+    if rest[space..].starts_with(other) {
+        let end = space + run(&rest[space..], usize::MAX, other);
+        return end + run(&rest[end..], usize::MAX, |character| matches!(character, '\r' | '\n'));
+    }
+    let blank = run(rest, usize::MAX, char::is_whitespace);
+    match rest[..blank].rfind(['\r', '\n']) {
+        Some(at) => at + 1,
+        None => white(rest),
+    }
+}
+
+/// White space: all of it at the end of the text, else all but the last character, which belongs to the next word.
+fn white(rest: &str) -> usize {
+    let blank = run(rest, usize::MAX, char::is_whitespace);
+    match rest[..blank].char_indices().next_back() {
+        Some((last, _)) if blank < rest.len() && last > 0 => last,
+        _ => blank,
+    }
+}
+
+/// `'s|'t|'re|'ve|'m|'ll|'d`
+fn contraction(rest: &str, folded: impl Fn(char) -> char) -> Option<usize> {
+    let mut characters = rest.strip_prefix('\'')?.chars();
+    let first = characters.next()?;
+    match folded(first) {
+        's' | 't' | 'm' | 'd' => return Some(1 + first.len_utf8()),
+        _ => {}
+    }
+    let second = characters.next()?;
+    let pair = [folded(first), folded(second)];
+    matches!(pair, ['r', 'e'] | ['v', 'e'] | ['l', 'l']).then_some(3)
+}
+
+/// Bytes of the characters that `kind` holds for, at the beginning, at most so many.
+fn run(text: &str, most: usize, kind: impl Fn(char) -> bool) -> usize {
+    text.chars().take(most).take_while(|character| kind(*character)).map(char::len_utf8).sum()
+}
+
+/// `\p{L}`
+fn letter(character: char) -> bool {
+    match character {
+        '\0'..='\x7f' => character.is_ascii_alphabetic(),
+        _ => character.general_category_group() == GeneralCategoryGroup::Letter,
+    }
+}
+
+/// `[^\s\p{L}\p{N}]`
+fn other(character: char) -> bool {
+    !character.is_whitespace() && !letter(character) && !character.is_numeric()
+}
