@@ -29,15 +29,20 @@ pub(crate) struct Known {
     pub(crate) text: Scan,
     /// Names and values that may be quoted whole, longest first, folded.
     pub(crate) quotes: Vec<String>,
-    /// How many products there are.
+    /// The product's name without its first word, where a number shows that it is a name still: `typhon 51`.
+    pub(crate) tails: Vec<String>,
+    /// How many products there are, or how many values one attribute lists.
     pub(crate) products: usize,
 }
 
-/// A quantity with the attribute that it stands under.
+/// A quantity of the facts.
 #[derive(Debug, Clone)]
 pub(crate) struct Fact {
     pub(crate) quantity: Quantity,
-    pub(crate) about: String,
+    /// The attribute, where the number is its whole value.
+    pub(crate) about: Option<String>,
+    /// The words before and after it.
+    pub(crate) beside: [Option<String>; 2],
 }
 
 impl Known {
@@ -45,8 +50,13 @@ impl Known {
         let facts = &brief.facts;
         let mut quantities = Vec::new();
         let mut add = |about: &str, text: &str| {
-            let found = quantity::quantities(&Scan::new(text));
-            quantities.extend(found.into_iter().map(|quantity| Fact { quantity, about: folded(about) }));
+            let scan = Scan::new(text);
+            let words = scan.words();
+            for quantity in quantity::quantities(&scan) {
+                let beside = quantity.beside(&scan, &words);
+                let whole = quantity.span == (0..scan.chars.len()) && !about.is_empty();
+                quantities.push(Fact { quantity, about: whole.then(|| folded(about)), beside });
+            }
         };
         let mut flags = BTreeMap::new();
         let mut quotes: BTreeSet<String> =
@@ -57,13 +67,14 @@ impl Known {
         }
         let mut products = usize::from(facts.name.is_some());
         for attribute in &facts.attributes {
-            if attribute.name == "name" {
-                products += attribute.values.len();
-            }
+            products = products.max(attribute.values.len() + usize::from(attribute.name == "name"));
             for value in &attribute.values {
                 match value {
                     AttributeValue::Flag(has) => {
-                        flags.insert(folded(&attribute.name), *has);
+                        // Two products of which one has it: nothing can be said of the word alone.
+                        if !attribute.values.contains(&AttributeValue::Flag(!has)) {
+                            flags.insert(folded(&attribute.name), *has);
+                        }
                         if !has {
                             denied.push(folded(&attribute.name));
                         }
@@ -74,7 +85,12 @@ impl Known {
                         if attribute.name != "name" {
                             add(&attribute.name, &text);
                         }
-                        quotes.insert(folded(&text));
+                        let scan = Scan::new(&text);
+                        // Numbers are compared as quantities, not as words.
+                        if quantity::quantities(&scan).first().is_none_or(|q| q.span != (0..scan.chars.len()))
+                        {
+                            quotes.insert(folded(&text));
+                        }
                     }
                 }
             }
@@ -84,7 +100,9 @@ impl Known {
             add("", text);
         }
         let audience = brief.audience.segment.iter().chain(&brief.audience.interests);
-        let all = audience.fold(brief.fact_text(), |all, text| all + "\n" + text);
+        // What an act asks about or knows nothing of is named by its slot.
+        let slots = brief.act.as_deref().map(|act| act.replace(['(', ')', ';', '='], "\n"));
+        let all = audience.chain(&slots).fold(brief.fact_text(), |all, text| all + "\n" + text);
         let text = Scan::new(&all);
         let mut concepts = Lexicon::shared().concepts(&text);
         for name in denied {
@@ -92,10 +110,15 @@ impl Known {
                 concepts.remove(&concept);
             }
         }
+        let name = facts.name.as_deref().map(folded).unwrap_or_default();
+        let tails = name.match_indices(' ').map(|(at, _)| name[at + 1..].to_owned());
+        let tails: Vec<String> =
+            tails.filter(|tail| tail.contains(' ') && tail.contains(|c: char| c.is_ascii_digit())).collect();
+        quotes.extend(tails.iter().cloned());
         let mut quotes: Vec<String> = quotes.into_iter().filter(|q| !q.trim().is_empty()).collect();
         quotes.sort_by_key(|quote| std::cmp::Reverse(quote.len()));
         let words = text.words().into_iter().map(|w| w.text).collect();
-        Self { quantities, concepts, flags, words, text, quotes, products }
+        Self { quantities, concepts, flags, words, text, quotes, tails, products }
     }
 
     /// Where the text quotes a name or a value whole.

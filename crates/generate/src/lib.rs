@@ -11,9 +11,11 @@ pub mod guard;
 pub mod ladder;
 pub mod normalise;
 pub mod protocol;
+mod random;
 pub mod remote;
 pub mod rung;
 mod scan;
+pub mod template;
 #[cfg(test)]
 mod testing;
 

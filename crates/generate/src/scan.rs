@@ -122,26 +122,30 @@ impl Scan {
         words
     }
 
-    /// Whether a word that denies stands in the clause before `at`, at most `reach` words away.
+    /// Whether a word that denies stands in the sentence before `at`, at most `reach` words away; in Chinese, just before.
     pub(crate) fn is_denied(&self, at: usize, reach: usize) -> bool {
-        let start = (0..at)
-            .rev()
-            .find(|&i| matches!(self.chars[i], '.' | '!' | '?' | '。' | '！' | '？' | '，' | '；'));
-        let clause = start.map_or(0, |i| i + 1)..at;
-        if self
-            .text(clause.start.max(at.saturating_sub(4))..at)
-            .contains(['不', '非', '无', '没', '未', '仿'])
-        {
+        if "不非无没未仿".contains(self.before(at)) || self.text(at.saturating_sub(2)..at) == "没有" {
             return true;
         }
-        let inside = self.words().into_iter().filter(|w| w.span.start >= clause.start && w.span.end <= at);
-        let words: Vec<Word> = inside.collect();
-        words.iter().rev().take(reach).any(|w| is_denial(&w.text))
+        let start = (0..at).rev().find(|&i| self.ends_sentence(i)).map_or(0, |i| i + 1);
+        let before = Self {
+            chars: self.chars[start..at].to_vec(),
+            at: vec![0; at - start + 1],
+            capital: vec![false; at - start],
+        };
+        before.words().iter().rev().take(reach).any(|word| is_denial(&word.text))
+    }
+
+    fn ends_sentence(&self, at: usize) -> bool {
+        match self.get(at) {
+            '.' => !is_word(self.get(at + 1)),
+            c => matches!(c, '!' | '?' | '\n' | '。' | '；'),
+        }
     }
 }
 
 fn is_denial(word: &str) -> bool {
-    let list = [
+    const LIST: [&str; 22] = [
         "no",
         "not",
         "non",
@@ -153,20 +157,19 @@ fn is_denial(word: &str) -> bool {
         "cannot",
         "neither",
         "nor",
-        "isnt",
-        "isn't",
+        "dont",
         "doesnt",
+        "isnt",
         "faux",
         "imitation",
-        "free",
-        "zero",
         "excluding",
-        "minus",
         "except",
-        "any",
-        "whether",
+        "outside",
+        "opposed",
+        "rather",
+        "instead",
     ];
-    list.contains(&word) && word != "free" && word != "any" || word.ends_with("n't") || word.ends_with("n’t")
+    LIST.contains(&word) || word.ends_with("n't") || word.ends_with("n’t")
 }
 
 /// A letter or digit of a script that parts its words.

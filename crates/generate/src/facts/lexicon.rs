@@ -11,6 +11,7 @@ use crate::scan::{Scan, folded, is_word};
 const MATERIALS: &str = include_str!("../lexicon/materials.txt");
 const BRANDS: &str = include_str!("../lexicon/brands.txt");
 const CLAIMS: &str = include_str!("../lexicon/claims.txt");
+const HARMLESS: &str = include_str!("../lexicon/harmless.txt");
 
 /// What a concept is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,9 +100,13 @@ impl Lexicon {
     pub(crate) fn mentions(&self, scan: &Scan) -> Vec<Mention> {
         let mut all = self.all(scan);
         all.sort_by_key(|(span, _)| (span.start, std::cmp::Reverse(span.end)));
+        let harmless: Vec<Range<usize>> = lines(HARMLESS).flat_map(|phrase| scan.find(phrase)).collect();
         let mut found: Vec<Mention> = Vec::new();
         for (span, concept) in all {
-            if found.last().is_some_and(|last| span.start < last.span.end) || scan.is_denied(span.start, 5) {
+            if found.last().is_some_and(|last| span.start < last.span.end)
+                || scan.is_denied(span.start, 5)
+                || super::inside(&span, &harmless)
+            {
                 continue;
             }
             let (kind, concept) = self.concepts[concept].clone();

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     brief::is_han,
-    scan::{Scan, is_word},
+    scan::{Scan, Word, is_word},
 };
 
 /// A number and its unit.
@@ -25,13 +25,27 @@ pub(crate) struct Quantity {
 }
 
 impl Quantity {
+    /// The words before and after the number, without a plural's `s`; in Chinese the characters.
+    pub(crate) fn beside(&self, scan: &Scan, words: &[Word]) -> [Option<String>; 2] {
+        let before = words.iter().rev().find(|word| word.span.end <= self.number.start);
+        let after = words.iter().find(|word| word.span.start >= self.number.end);
+        let bare = |word: Option<&Word>| word.map(|word| word.text.trim_end_matches('s').to_owned());
+        let han = |c: char| is_han(c).then(|| c.to_string());
+        [
+            han(scan.before(self.number.start)).or_else(|| bare(before)),
+            han(scan.get(self.number.end)).or_else(|| bare(after)),
+        ]
+    }
+
     /// In the dimension's base unit.
     fn base(&self) -> f64 {
         self.value * self.unit.map_or(1.0, |unit| unit.factor)
     }
 
     /// Whether this, as a text has it, is that fact.
-    pub(crate) fn agrees(&self, fact: &Self, about: &str) -> bool {
+    ///
+    /// `about` is the attribute whose whole value the fact's number is, if it is.
+    pub(crate) fn agrees(&self, fact: &Self, about: Option<&str>) -> bool {
         let same = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1e-3);
         match (self.unit, fact.unit) {
             (Some(ours), Some(theirs)) if ours.dimension == theirs.dimension => {
@@ -40,13 +54,14 @@ impl Quantity {
             (Some(_), Some(_)) => false,
             (None, _) => same(self.value, fact.value),
             (Some(ours), None) => {
+                let Some(about) = about else { return false };
                 let counts =
                     ["port", "count", "number", "quantity", "数量"].iter().any(|word| about.contains(word));
                 let priced = about.contains("price") || about.contains('价');
                 let allowed = match ours.dimension {
                     Dimension::Port | Dimension::Piece | Dimension::Layer => true,
                     dimension if dimension.is_money() => priced,
-                    _ => !counts && !about.is_empty(),
+                    _ => !counts,
                 };
                 allowed && same(self.value, fact.value)
             }
@@ -146,7 +161,7 @@ fn in_chinese(scan: &Scan, at: usize) -> Option<Quantity> {
     }
     let (value, end) = number::chinese(scan, at)?;
     let (tail, unit) = unit_after(scan, end);
-    let unit = unit.filter(|_| is_han(scan.get(end)))?;
+    let unit = unit.filter(|_| is_han(scan.get(end)) || scan.get(end) == '%')?;
     let loose = matches!(
         unit.dimension,
         Dimension::Day
@@ -243,7 +258,7 @@ mod tests {
             ("8", "8 hours", true),
             ("$8", "8 hours", false),
         ] {
-            assert_eq!(one(a).agrees(&one(b), ""), same, "{a} {b}");
+            assert_eq!(one(a).agrees(&one(b), None), same, "{a} {b}");
         }
     }
 }

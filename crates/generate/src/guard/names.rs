@@ -79,14 +79,23 @@ fn strangers(check: &Check<'_>, quoted: &[Range<usize>]) -> Vec<Range<usize>> {
         let common = is_common(bare);
         let next = words.get(at + 1).filter(|next| next.span.start <= word.span.end + 1);
         let last = at.checked_sub(1).map(|at| &words[at]).filter(|last| last.span.end + 1 >= word.span.start);
-        let placed = last.is_some_and(|last| BEFORE.contains(&last.text.as_str()))
-            || next.is_some_and(|next| AFTER.contains(&next.text.as_str()))
-            || next.is_some_and(|next| next.text.bytes().all(|b| b.is_ascii_digit()) && !titled)
+        let replaces =
+            check.known.tails.iter().any(|tail| check.scan.is_at(word.span.end + 1, tail).is_some());
+        let placed = replaces
+            || last.is_some_and(|last| BEFORE.contains(&last.text.as_str()))
+            || next.is_some_and(|next| AFTER.contains(&next.text.as_str()));
+        // Beside a number or a name a slip of the pen is likelier than a name.
+        let beside = (next.is_some_and(|next| next.text.bytes().all(|b| b.is_ascii_digit()) && !titled)
             || quoted
                 .iter()
-                .any(|quote| quote.start == word.span.end + 1 || quote.end + 1 == word.span.start);
-        let named =
-            if word.capital { !common || (!word.first && !titled && !chinese) } else { !common && placed };
+                .any(|quote| quote.start == word.span.end + 1 || quote.end + 1 == word.span.start))
+            && !common
+            && !is_slip(bare);
+        let named = if word.capital {
+            !common || (!word.first && !titled && !chinese)
+        } else {
+            !common && (placed || beside)
+        };
         if named {
             found.push(word.span.clone());
         }
@@ -106,9 +115,7 @@ fn is_granted(check: &Check<'_>, word: &str) -> bool {
 
 /// A word of the list or a form of one.
 pub(super) fn is_common(word: &str) -> bool {
-    static SHARED: OnceLock<BTreeSet<&'static str>> = OnceLock::new();
-    let words = SHARED.get_or_init(|| lexicon::lines(WORDS).collect());
-    let has = |word: &str| words.contains(word);
+    let has = |word: &str| common().contains(word);
     if has(word) || word.split(['\'', '’']).next().is_some_and(has) {
         return true;
     }
@@ -121,6 +128,43 @@ pub(super) fn is_common(word: &str) -> bool {
                 && stem.strip_suffix('i').is_some_and(|s| has(&format!("{s}y")))
             || (doubled && stem.get(..stem.len() - 1).is_some_and(has))
     })
+}
+
+/// Whether a word of the list is one letter away, two for long words, or two words were run together.
+fn is_slip(word: &str) -> bool {
+    let letters: Vec<char> = word.chars().collect();
+    let reach = if letters.len() < 8 { 1 } else { 2 };
+    let near = |other: &&str| {
+        let other: Vec<char> = other.chars().collect();
+        letters.len().abs_diff(other.len()) <= reach && distance(&letters, &other) <= reach
+    };
+    let joined = (2..letters.len().saturating_sub(1)).any(|at| {
+        let (a, b): (String, String) = (letters[..at].iter().collect(), letters[at..].iter().collect());
+        is_common(&a) && is_common(&b)
+    });
+    joined || common().iter().any(near)
+}
+
+/// Insertions, deletions, substitutions and swaps of neighbours (Damerau–Levenshtein, restricted).
+fn distance(a: &[char], b: &[char]) -> usize {
+    let (mut old, mut last): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=b.len()).collect());
+    for i in 0..a.len() {
+        let mut row = vec![i + 1];
+        for j in 0..b.len() {
+            let mut best = (last[j] + usize::from(a[i] != b[j])).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
+                best = best.min(old[j - 1] + 1);
+            }
+            row.push(best);
+        }
+        old = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+fn common() -> &'static BTreeSet<&'static str> {
+    static SHARED: OnceLock<BTreeSet<&'static str>> = OnceLock::new();
+    SHARED.get_or_init(|| lexicon::lines(WORDS).collect())
 }
 
 /// Whether most longer words have capitals, as in headlines, where a capital tells nothing.

@@ -56,7 +56,7 @@ pub(crate) fn says(scan: &Scan, value: &str) -> bool {
     let wanted = quantity::quantities(&Scan::new(&value));
     !wanted.is_empty() && {
         let found = quantity::quantities(scan);
-        wanted.iter().all(|wanted| found.iter().any(|found| found.agrees(wanted, "")))
+        wanted.iter().all(|wanted| found.iter().any(|found| found.agrees(wanted, None)))
     }
 }
 
