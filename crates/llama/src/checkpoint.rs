@@ -10,6 +10,7 @@ mod quantise;
 pub mod safetensors;
 mod shape;
 mod stream;
+pub mod write;
 
 pub use self::dequantise::dequantise;
 pub use self::header::{Header, Limits, Loaded};
@@ -163,4 +164,21 @@ pub trait Sink {
     /// # Errors
     /// What the device says.
     fn end(self) -> Result<Self::Model>;
+}
+
+/// Takes everything and keeps nothing: for the header alone, or to check a file.
+impl Sink for () {
+    type Model = ();
+
+    fn begin(&mut self, _: &Config, _: &[TensorInfo]) -> Result<()> {
+        Ok(())
+    }
+
+    fn blocks(&mut self, _: usize, _: usize, _: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    fn end(self) -> Result<()> {
+        Ok(())
+    }
 }

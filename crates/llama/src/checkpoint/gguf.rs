@@ -8,7 +8,8 @@ mod header;
 mod shape;
 
 use self::header::{Entry, Parser};
-use self::shape::ROPE_FACTORS;
+pub(super) use self::header::{Kind, number};
+pub(super) use self::shape::ROPE_FACTORS;
 use super::shape::{Told, check};
 use super::stream::{Filling, Span};
 use super::{Format, Header, Limits, Loaded, Manifest, Sink, Verifier};

@@ -4,3 +4,4 @@ mod formats;
 mod reading;
 mod support;
 mod tokens;
+mod writing;

@@ -47,26 +47,6 @@ impl Sink for Numbers {
     }
 }
 
-/// Takes everything and keeps none of it.
-#[derive(Debug)]
-pub(crate) struct Nothing;
-
-impl Sink for Nothing {
-    type Model = ();
-
-    fn begin(&mut self, _: &Config, _: &[TensorInfo]) -> Result<()> {
-        Ok(())
-    }
-
-    fn blocks(&mut self, _: usize, _: usize, _: &[u8]) -> Result<()> {
-        Ok(())
-    }
-
-    fn end(self) -> Result<()> {
-        Ok(())
-    }
-}
-
 /// The folders of `fixtures/shapes`, made by `fixtures/shapes.py`.
 pub(crate) const SHAPES: [&str; 4] = ["llama", "llama3", "qwen2", "qwen3"];
 

@@ -7,7 +7,7 @@ use attune_llama::checkpoint::{Limits, Metadata, Value, gguf, llama2c};
 use attune_llama::tokenizer::{Decoder, Tokenizer};
 use serde::Deserialize;
 
-use crate::support::{Nothing, shared, smollm2};
+use crate::support::{shared, smollm2};
 
 fn file(name: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tokenizers");
@@ -98,7 +98,7 @@ fn sentencepiece_with_merges() {
 fn smollm2_from_its_metadata() {
     let Some(path) = smollm2() else { return };
     let file = fs::read(path).unwrap();
-    let mut reader = gguf::Reader::new(Limits::default(), Nothing);
+    let mut reader = gguf::Reader::new(Limits::default(), ());
     reader.push(&file[..2 << 20]).unwrap();
     let tokenizer = Tokenizer::new(&reader.header().unwrap().metadata).unwrap();
     equal("smollm2", &tokenizer, false);

@@ -242,8 +242,8 @@ impl Parser {
     }
 }
 
-/// ggml's number of a format.
-pub(crate) const FORMATS: [(u32, Format); 9] = [
+/// ggml's numbers of formats.
+const FORMATS: [(u32, Format); 9] = [
     (0, Format::F32),
     (1, Format::F16),
     (2, Format::Q4_0),
@@ -254,6 +254,11 @@ pub(crate) const FORMATS: [(u32, Format); 9] = [
     (14, Format::Q6_K),
     (30, Format::BF16),
 ];
+
+/// ggml's number of a format.
+pub(in crate::checkpoint) fn number(format: Format) -> u32 {
+    FORMATS.iter().find(|(_, known)| *known == format).map_or(u32::MAX, |(number, _)| *number)
+}
 
 fn format_of(number: u32) -> Option<Format> {
     FORMATS.iter().find(|(known, _)| *known == number).map(|(_, format)| *format)
@@ -278,7 +283,7 @@ fn format_name(number: u32) -> String {
 
 /// GGUF's kinds of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(in crate::checkpoint) enum Kind {
     U8,
     I8,
     U16,

@@ -6,7 +6,7 @@ use crate::config::{RopePairs, RopeScaling};
 use crate::{Config, Error, Result};
 
 /// Llama 3's own factors, which its files have instead of the numbers they come from.
-pub(super) const ROPE_FACTORS: &str = "rope_freqs.weight";
+pub(in crate::checkpoint) const ROPE_FACTORS: &str = "rope_freqs.weight";
 
 /// The shape, without what [`ROPE_FACTORS`] says.
 pub(super) fn config(metadata: &Metadata, entries: &[Entry], most_context: usize) -> Result<Config> {
