@@ -9,11 +9,13 @@ mod layout;
 mod loader;
 mod memory;
 mod model;
+mod profile;
 mod source;
 
 pub use device::{Device, DeviceOptions};
 pub use loader::Loader;
 pub use model::Model;
+pub use profile::{KernelTime, Profile};
 
 use crate::{Config, Error, Result};
 
@@ -49,8 +51,10 @@ impl ModelOptions {
     }
 
     fn check(&self, config: &Config) -> Result<()> {
-        if self.capacity == 0 || self.lanes == 0 || self.lanes > 16 {
-            return Err(Error::Input("a model has at least one token of capacity, and one to 16 lanes".into()));
+        if self.capacity == 0 || self.lanes == 0 || self.lanes > model::DECODING {
+            return Err(Error::Input(
+                "a model has at least one token of capacity, and one to 16 lanes".into(),
+            ));
         }
         if config.head_dim % 4 != 0 {
             return Err(Error::Unsupported(format!("heads of {} numbers", config.head_dim)));

@@ -14,6 +14,8 @@ pub struct DeviceOptions {
     pub without_subgroups: bool,
     /// Asks for WebGPU's default limits instead of the adapter's own.
     pub default_limits: bool,
+    /// Cuts the work as for many cores even where the adapter is a processor.
+    pub as_many_cores: bool,
 }
 
 /// A GPU, or what stands in for one.
@@ -25,6 +27,7 @@ pub struct Device {
     limits: wgpu::Limits,
     features: wgpu::Features,
     failure: Arc<Mutex<Option<String>>>,
+    as_many_cores: bool,
 }
 
 impl Device {
@@ -38,7 +41,8 @@ impl Device {
             power_preference: wgpu::PowerPreference::HighPerformance,
             ..Default::default()
         };
-        let adapter = instance.request_adapter(&wanted).await.map_err(|error| Error::Device(error.to_string()))?;
+        let adapter =
+            instance.request_adapter(&wanted).await.map_err(|error| Error::Device(error.to_string()))?;
         let info = adapter.get_info();
         let mut useful = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES;
         if !options.without_subgroups {
@@ -63,7 +67,7 @@ impl Device {
                 fail(&kept, format!("lost: {message}"));
             }
         });
-        Ok(Self { wgpu, queue, info, limits, features, failure })
+        Ok(Self { wgpu, queue, info, limits, features, failure, as_many_cores: options.as_many_cores })
     }
 
     /// The adapter's name, driver and interface.
@@ -73,12 +77,14 @@ impl Device {
 
     /// Whether the adapter is a processor that plays a GPU.
     pub fn is_cpu(&self) -> bool {
-        self.info.device_type == wgpu::DeviceType::Cpu
+        self.info.device_type == wgpu::DeviceType::Cpu && !self.as_many_cores
     }
 
     /// The smallest subgroup, where there are any.
     pub(crate) fn subgroup(&self) -> Option<usize> {
-        self.features.contains(wgpu::Features::SUBGROUP).then_some(self.info.subgroup_min_size.max(4) as usize)
+        self.features
+            .contains(wgpu::Features::SUBGROUP)
+            .then_some(self.info.subgroup_min_size.max(4) as usize)
     }
 
     /// Whether single dispatches can be timed.
@@ -129,10 +135,15 @@ impl Device {
                 count: None,
             })
             .collect();
-        self.wgpu.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
+        self.wgpu
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
     }
 
-    pub(crate) fn bind(&self, layout: &wgpu::BindGroupLayout, buffers: &[wgpu::BufferBinding<'_>]) -> wgpu::BindGroup {
+    pub(crate) fn bind(
+        &self,
+        layout: &wgpu::BindGroupLayout,
+        buffers: &[wgpu::BufferBinding<'_>],
+    ) -> wgpu::BindGroup {
         let entries: Vec<_> = (0..)
             .zip(buffers)
             .map(|(binding, buffer)| wgpu::BindGroupEntry {
@@ -172,7 +183,10 @@ impl Device {
     }
 
     /// Natively without checks of bounds and loops: they cost a tenth of the time.
-    #[allow(unsafe_code, reason = "the crate's own kernels: their loops end, and they index what the model was checked to have")]
+    #[allow(
+        unsafe_code,
+        reason = "the crate's own kernels: their loops end, and they index what the model was checked to have"
+    )]
     fn trusted(&self, descriptor: wgpu::ShaderModuleDescriptor<'_>) -> wgpu::ShaderModule {
         // SAFETY: every index is made of constants of the model's shape, the workgroup's number, and tokens and positions that
         // were checked on their way in or are drawn below the vocabulary's size.
@@ -181,7 +195,9 @@ impl Device {
 
     /// Waits, natively, until all submitted work is done.
     pub(crate) fn wait(&self) -> Result<()> {
-        self.wgpu.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| Error::Device(error.to_string()))?;
+        self.wgpu
+            .poll(wgpu::PollType::wait_indefinitely())
+            .map_err(|error| Error::Device(error.to_string()))?;
         self.check()
     }
 
@@ -211,7 +227,10 @@ impl Device {
         });
         mapped.await.map_err(Error::Device)?;
         let view = slice.get_mapped_range().map_err(|error| Error::Device(error.to_string()))?;
-        let words = view.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
+        let words = view
+            .chunks_exact(4)
+            .map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]))
+            .collect();
         drop(view);
         buffer.unmap();
         self.check()?;

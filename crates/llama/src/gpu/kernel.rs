@@ -56,6 +56,15 @@ pub(crate) struct Product {
     pub(crate) finish: Finish,
     pub(crate) stride_in: usize,
     pub(crate) stride_out: usize,
+    /// The input is attention in parts.
+    pub(crate) split: Option<Split>,
+}
+
+/// Attention in parts of `span` positions, `most` of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Split {
+    pub(crate) span: usize,
+    pub(crate) most: usize,
 }
 
 /// A kernel made for a number of entries.
@@ -88,6 +97,13 @@ impl Cut {
         }
         let most = (256 / entries.next_power_of_two()).max(64);
         items.next_multiple_of(32).clamp(32, most)
+    }
+
+    /// How attention over `capacity` tokens is split while few entries decode.
+    pub(crate) fn split(&self, shape: &Shape) -> Option<Split> {
+        let span = shape.capacity.div_ceil(16).next_multiple_of(64);
+        let most = shape.capacity.div_ceil(span);
+        (!self.cpu && shape.head % 8 == 0 && most > 1).then_some(Split { span, most })
     }
 
     /// Tiles that a workgroup computes one after the other.
@@ -171,6 +187,18 @@ impl Product {
             source.bind(Access::Read, "vectors", VECTORS);
             source.constant("GAIN", self.gain.unwrap_or(0));
         }
+        match self.split {
+            Some(split) => {
+                source
+                    .constant("SPAN", split.span)
+                    .constant("SPLITS", split.most)
+                    .constant("HEADS", shape.heads);
+                source.bind(Access::Read, "weighed", "array<vec2<f32>>");
+                source.bind(Access::Uniform, "entries", ENTRY_LIST);
+                source.piece(include_str!("shaders/parts.wgsl"))
+            }
+            None => source.piece(include_str!("shaders/plain.wgsl")),
+        };
         match self.finish {
             Finish::Store => source.piece(include_str!("shaders/store.wgsl")),
             Finish::Add => source.piece(include_str!("shaders/add.wgsl")),
@@ -200,7 +228,7 @@ pub(crate) fn embed(layout: &Layout, first: usize, shape: &Shape) -> Kernel {
     Kernel { label: "embed", source, groups: [layout.units().div_ceil(width), 1], together: 1 }
 }
 
-pub(crate) fn attention(shape: &Shape) -> Kernel {
+pub(crate) fn attention(shape: &Shape, split: Option<Split>) -> Kernel {
     let columns = shape.head / TILE;
     let width = columns.next_multiple_of(64);
     let mut source = Source::default();
@@ -210,6 +238,10 @@ pub(crate) fn attention(shape: &Shape) -> Kernel {
     source.number("SCALE", 1.0 / (shape.head as f32).sqrt());
     source.bind(Access::Read, "input", VECTORS).bind(Access::Write, "output", VECTORS);
     source.bind(Access::Read, "cache", VECTORS).bind(Access::Uniform, "entries", ENTRY_LIST);
+    if let Some(split) = split {
+        source.constant("SPAN", split.span).constant("SPLITS", split.most).constant("HEADS", shape.heads);
+        source.bind(Access::Write, "weighed", "array<vec2<f32>>").flag("SPLIT", true);
+    }
     source.piece(include_str!("shaders/entry.wgsl")).piece(include_str!("shaders/attention.wgsl"));
     Kernel { label: "attention", source, groups: [shape.heads, 1], together: 1 }
 }

@@ -84,7 +84,8 @@ pub(crate) fn pack_tile(layout: &Layout, rows: &[&[u8]], planes: &mut [Vec<u32>]
         plane.resize(plane.len() + words, 0);
     }
     for (row, bytes) in rows.iter().enumerate() {
-        let mut slots: Vec<&mut [u32]> = planes.iter_mut().zip(&starts).map(|(p, &start)| &mut p[start..]).collect();
+        let mut slots: Vec<&mut [u32]> =
+            planes.iter_mut().zip(&starts).map(|(p, &start)| &mut p[start..]).collect();
         pack_row(layout.format, row, bytes, &mut slots);
     }
 }
@@ -123,7 +124,9 @@ fn pack_row(format: Format, row: usize, bytes: &[u8], planes: &mut [&mut [u32]])
                 half(planes, 2, index, word(0));
             }
             Format::Q4_K => {
-                pack_nibbles(planes[0], index * 256, 256, row, |i| block[16 + i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4));
+                pack_nibbles(planes[0], index * 256, 256, row, |i| {
+                    block[16 + i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4)
+                });
                 for group in 0..8 {
                     let (scale, minimum) = q4_k_scale(&block[4..16], group);
                     half(planes, 1, index * 8 + group, u32::from(scale) | u32::from(minimum) << 8);

@@ -1,10 +1,10 @@
 //! Repacks a file's blocks into the device's layout as they come.
 
+use super::ModelOptions;
 use super::device::Device;
 use super::layout::{Layout, TILE, pack_tile};
 use super::memory::{Plan, Target, VectorMap, is_reordered, reordered};
 use super::model::{Model, Weights};
-use super::ModelOptions;
 use crate::checkpoint::{Format, Sink, TensorInfo, dequantise};
 use crate::{Config, Error, Result};
 
@@ -78,7 +78,8 @@ impl Sink for Loader {
     }
 
     fn blocks(&mut self, tensor: usize, first: usize, blocks: &[u8]) -> Result<()> {
-        let loading = self.loading.as_mut().ok_or_else(|| Error::Input("blocks before the beginning".into()))?;
+        let loading =
+            self.loading.as_mut().ok_or_else(|| Error::Input("blocks before the beginning".into()))?;
         match &loading.targets[tensor] {
             &Target::Vector(start) => {
                 loading.vector(tensor, start, first, blocks);
@@ -89,7 +90,8 @@ impl Sink for Loader {
     }
 
     fn end(mut self) -> Result<Model> {
-        let mut loading = self.loading.take().ok_or_else(|| Error::Input("an end before the beginning".into()))?;
+        let mut loading =
+            self.loading.take().ok_or_else(|| Error::Input("an end before the beginning".into()))?;
         loading.finish(&self.device)?;
         let weights = Weights {
             config: loading.config,
@@ -190,7 +192,9 @@ impl Current {
         if words == 0 || !(last || whole || words * 4 >= STAGED) {
             return 0;
         }
-        for ((plane, start), a_tile) in self.planes.iter_mut().zip(shard.layout.planes()).zip(shard.layout.tile_words()) {
+        for ((plane, start), a_tile) in
+            self.planes.iter_mut().zip(shard.layout.planes()).zip(shard.layout.tile_words())
+        {
             let at = shard.place.offset + 4 * (start + self.tiles * a_tile) as u64;
             device.queue.write_buffer(&shard.place.buffer, at, bytemuck::cast_slice(plane));
             plane.clear();

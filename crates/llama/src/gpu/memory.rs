@@ -182,9 +182,15 @@ impl Plan {
     }
 
     /// Allocates.
-    pub(crate) fn targets(&self, device: &Device, config: &Config, tensors: &[TensorInfo]) -> (Vec<Target>, Vec<wgpu::Buffer>) {
+    pub(crate) fn targets(
+        &self,
+        device: &Device,
+        config: &Config,
+        tensors: &[TensorInfo],
+    ) -> (Vec<Target>, Vec<wgpu::Buffer>) {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
-        let buffers: Vec<_> = self.buffers.iter().map(|&bytes| device.buffer("weights", bytes, usage)).collect();
+        let buffers: Vec<_> =
+            self.buffers.iter().map(|&bytes| device.buffer("weights", bytes, usage)).collect();
         let map = VectorMap::new(config);
         let mut places = self.places.iter();
         let targets = tensors.iter().zip(&self.cuts).map(|(tensor, cuts)| {

@@ -5,12 +5,18 @@ use std::collections::{BTreeMap, HashMap};
 use super::ModelOptions;
 use super::device::Device;
 use super::kernel::{self, Cut, ENTRIES, Finish, Kernel, NOBODY, Product, Shape};
-use super::layout::TILE;
+use super::layout::{Layout, TILE};
 use super::memory::{Place, Shard, Target, VectorMap};
 use crate::backend::{Backend, Mask};
 use crate::checkpoint::{Part, Role};
 use crate::sample::Sampling;
 use crate::{Config, Error, Result};
+
+/// Lanes at most.
+pub(crate) const DECODING: usize = 16;
+
+/// Tokens whose work is handed to the device together: enough that it does not wait for the next, few enough that a display is not held up.
+const AT_ONCE: usize = 8;
 
 /// What the loader hands over.
 #[derive(Debug)]
@@ -34,7 +40,7 @@ impl Weights {
 /// A model in a device's memory.
 #[derive(Debug)]
 pub struct Model {
-    device: Device,
+    pub(crate) device: Device,
     config: Config,
     capacity: usize,
     lanes: usize,
@@ -42,15 +48,13 @@ pub struct Model {
     buffers: Vec<wgpu::Buffer>,
     state: State,
     ops: Vec<Op>,
-    /// The first of the ops that only the last token of a prompt needs.
-    head: usize,
     shape: Shape,
     cut: Cut,
     pipelines: HashMap<String, wgpu::ComputePipeline>,
     /// Dispatches for so many entries together.
-    steps: BTreeMap<usize, Vec<Step>>,
+    pub(crate) steps: BTreeMap<Way, Vec<Step>>,
     sampler: Step,
-    sequence: Sequence,
+    pub(crate) sequence: Sequence,
 }
 
 /// Buffers that the host writes or reads.
@@ -63,10 +67,28 @@ struct State {
     read: wgpu::Buffer,
 }
 
+/// How entries are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Way {
+    /// Entries a workgroup.
+    pub(crate) together: usize,
+    /// A prompt's beginning: no logits, and attention in one part.
+    pub(crate) beginning: bool,
+}
+
+/// The ways an op is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    Always,
+    Beginning,
+    Decoding,
+}
+
 /// One kernel over its buffers, for whatever number of entries.
 #[derive(Debug)]
 struct Op {
     what: What,
+    when: When,
     layout: wgpu::BindGroupLayout,
     group: wgpu::BindGroup,
 }
@@ -74,26 +96,48 @@ struct Op {
 #[derive(Debug)]
 enum What {
     Product(Product),
-    Fixed(Kernel),
+    /// A kernel, and the positions that each of its second dimension's workgroups attends to.
+    Fixed(Kernel, Option<usize>),
 }
 
 /// A dispatch that is ready.
 #[derive(Debug, Clone)]
-struct Step {
-    label: &'static str,
+pub(crate) struct Step {
+    pub(crate) label: &'static str,
     pipeline: wgpu::ComputePipeline,
     group: wgpu::BindGroup,
     groups: [u32; 2],
     together: usize,
+    /// Positions that each of the second dimension's workgroups attends to.
+    span: Option<usize>,
+    /// Bytes of weights that it reads.
+    pub(crate) bytes: u64,
+}
+
+impl Step {
+    pub(crate) fn encode(&self, pass: &mut wgpu::ComputePass<'_>, entries: usize, last: usize) {
+        let [x, y] = self.groups;
+        let y = self.span.map_or(y, |span| (last / span + 1) as u32);
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.group, &[]);
+        pass.dispatch_workgroups(x, y, entries.div_ceil(self.together) as u32);
+    }
+
+    /// A workgroup for each lane.
+    fn encode_lanes(&self, pass: &mut wgpu::ComputePass<'_>, lanes: usize) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.group, &[]);
+        pass.dispatch_workgroups(lanes as u32, 1, 1);
+    }
 }
 
 /// What is in the lanes.
 #[derive(Debug, Default)]
-struct Sequence {
+pub(crate) struct Sequence {
     /// The shared beginning.
-    shared: Vec<u32>,
+    pub(crate) shared: Vec<u32>,
     /// Tokens of each lane after it.
-    branches: Vec<Vec<u32>>,
+    pub(crate) branches: Vec<Vec<u32>>,
     /// Whether the last token of the lanes (of the shared beginning, where they have not parted) has been run.
     run: bool,
 }
@@ -125,10 +169,11 @@ impl Model {
         };
         let mut builder = Builder::new(&device, &weights, &shape, options);
         builder.build()?;
-        let Builder { state, ops, head, sampler: (kernel, layout, group), own, .. } = builder;
+        let Builder { state, ops, sampler: (kernel, layout, group), own, .. } = builder;
         let cut = Cut::new(&device);
         let pipeline = device.pipeline(kernel.label, &kernel.source, &layout);
-        let sampler = Step { label: kernel.label, pipeline, group, groups: [1, 1], together: 1 };
+        let sampler =
+            Step { label: kernel.label, pipeline, group, groups: [1, 1], together: 1, span: None, bytes: 0 };
         let mut buffers = weights.buffers;
         buffers.extend(own);
         let mut model = Self {
@@ -140,7 +185,6 @@ impl Model {
             buffers,
             state,
             ops,
-            head,
             shape,
             cut,
             pipelines: HashMap::new(),
@@ -148,21 +192,25 @@ impl Model {
             sampler,
             sequence: Sequence::default(),
         };
-        model.prepare(1);
+        model.prepare(Way { together: 1, beginning: false });
         model.device.check()?;
         Ok(model)
     }
 
-    /// Makes the dispatches for `together` entries, unless they are there.
-    fn prepare(&mut self, together: usize) {
-        if self.steps.contains_key(&together) {
+    /// Makes the dispatches for a way, unless they are there.
+    pub(crate) fn prepare(&mut self, way: Way) {
+        if self.steps.contains_key(&way) {
             return;
         }
         let mut steps = Vec::with_capacity(self.ops.len());
-        for op in &self.ops {
-            let kernel = match &op.what {
-                What::Product(product) => product.kernel(&self.shape, &self.cut, together),
-                What::Fixed(kernel) => kernel.clone(),
+        let other = if way.beginning { When::Decoding } else { When::Beginning };
+        for op in self.ops.iter().filter(|op| op.when != other) {
+            let (kernel, span, bytes) = match &op.what {
+                What::Product(product) => {
+                    let bytes = product.matrices.iter().map(Layout::bytes).sum();
+                    (product.kernel(&self.shape, &self.cut, way.together), None, bytes)
+                }
+                What::Fixed(kernel, span) => (kernel.clone(), *span, 0),
             };
             let text = kernel.source.text();
             let pipeline = self
@@ -176,9 +224,11 @@ impl Model {
                 group: op.group.clone(),
                 groups: kernel.groups.map(|n| n as u32),
                 together: kernel.together,
+                span,
+                bytes,
             });
         }
-        self.steps.insert(together, steps);
+        self.steps.insert(way, steps);
     }
 
     /// Entries that are run together for `entries` of them.
@@ -186,22 +236,21 @@ impl Model {
         entries.next_power_of_two().min(8)
     }
 
-    fn write_entries(&self, entries: &[[u32; 4]]) {
+    pub(crate) fn write_entries(&self, entries: &[[u32; 4]]) {
         let mut padded = entries.to_vec();
         padded.resize(entries.len().next_multiple_of(8).min(ENTRIES), [0, 0, NOBODY, 0]);
         self.device.queue.write_buffer(&self.state.entries, 0, bytemuck::cast_slice(&padded));
     }
 
-    fn encode(&self, pass: &mut wgpu::ComputePass<'_>, steps: &[Step], entries: usize) {
+    /// Encodes a step of `entries` entries, whose last position is `last`.
+    fn encode(&self, pass: &mut wgpu::ComputePass<'_>, steps: &[Step], entries: usize, last: usize) {
         for step in steps {
-            pass.set_pipeline(&step.pipeline);
-            pass.set_bind_group(0, &step.group, &[]);
-            pass.dispatch_workgroups(step.groups[0], step.groups[1], entries.div_ceil(step.together) as u32);
+            step.encode(pass, entries, last);
         }
     }
 
     /// The entries of the lanes' last tokens.
-    fn last_entries(&self, lanes: usize) -> Vec<[u32; 4]> {
+    pub(crate) fn last_entries(&self, lanes: usize) -> Vec<[u32; 4]> {
         let shared = self.sequence.shared.len() as u32;
         let last = |lane: usize| {
             let branch = &self.sequence.branches[lane];
@@ -211,6 +260,12 @@ impl Model {
         (0..lanes).map(last).collect()
     }
 
+    /// Tokens in the longest of the lanes.
+    pub(crate) fn longest(&self, lanes: usize) -> usize {
+        self.sequence.shared.len()
+            + self.sequence.branches.iter().take(lanes).map(Vec::len).max().unwrap_or(0)
+    }
+
     /// Runs the last tokens, where that was not done yet.
     fn catch_up(&mut self, lanes: usize) {
         if self.sequence.run {
@@ -218,9 +273,10 @@ impl Model {
         }
         let lanes = if self.sequence.parted() { lanes } else { 1 };
         self.write_entries(&self.last_entries(lanes));
-        let together = Self::together(lanes);
-        self.prepare(together);
-        self.submit(|model, pass| model.encode(pass, &model.steps[&together], lanes));
+        let way = Way { together: Self::together(lanes), beginning: false };
+        self.prepare(way);
+        let last = self.longest(lanes) - 1;
+        self.submit(|model, pass| model.encode(pass, &model.steps[&way], lanes, last));
         self.sequence.run = true;
     }
 
@@ -236,10 +292,32 @@ impl Model {
     fn write_settings(&self, samplings: &[Sampling], shared_row: bool) {
         let mut words: Vec<u32> = Vec::with_capacity(12 * samplings.len());
         for s in samplings {
-            words.extend([s.temperature, s.top_p, s.min_p, s.repetition_penalty, s.frequency_penalty].map(f32::to_bits));
-            words.extend([s.top_k, s.window, u32::from(shared_row), s.seed as u32, (s.seed >> 32) as u32, 0, 0]);
+            words.extend(
+                [s.temperature, s.top_p, s.min_p, s.repetition_penalty, s.frequency_penalty]
+                    .map(f32::to_bits),
+            );
+            words.extend([
+                s.top_k,
+                s.window,
+                u32::from(shared_row),
+                s.seed as u32,
+                (s.seed >> 32) as u32,
+                0,
+                0,
+            ]);
         }
         self.device.queue.write_buffer(&self.state.settings, 0, bytemuck::cast_slice(&words));
+    }
+
+    /// Dispatches for one token of one lane, its draw among them.
+    pub fn dispatches(&self) -> usize {
+        self.steps.get(&Way { together: 1, beginning: false }).map_or(0, Vec::len) + 1
+    }
+
+    /// Bytes of weights that one token reads: the least that has to come out of the device's memory.
+    pub fn bytes_a_token(&self) -> u64 {
+        let steps = self.steps.get(&Way { together: 1, beginning: false });
+        steps.map_or(0, |steps| steps.iter().map(|step| step.bytes).sum())
     }
 
     /// Copies the tokens that were drawn and waits for them.
@@ -307,14 +385,13 @@ impl Backend for Model {
         let last = self.sequence.shared.len() - 1;
         for start in (first..last).step_by(ENTRIES) {
             let end = last.min(start + ENTRIES);
-            let chunk: Vec<[u32; 4]> =
-                (start..end).map(|at| [self.sequence.shared[at], at as u32, 0, self.capacity as u32]).collect();
+            let chunk: Vec<[u32; 4]> = (start..end)
+                .map(|at| [self.sequence.shared[at], at as u32, 0, self.capacity as u32])
+                .collect();
             self.write_entries(&chunk);
-            let together = Self::together(chunk.len());
-            self.prepare(together);
-            self.submit(|model, pass| {
-                model.encode(pass, &model.steps[&together][..model.head], chunk.len());
-            });
+            let way = Way { together: Self::together(chunk.len()), beginning: true };
+            self.prepare(way);
+            self.submit(|model, pass| model.encode(pass, &model.steps[&way], chunk.len(), end - 1));
         }
         self.sequence.run = false;
         self.device.check()
@@ -370,25 +447,20 @@ impl Backend for Model {
         self.catch_up(lanes);
         self.write_entries(&self.last_entries(lanes));
         self.write_settings(samplings, !parted);
-        let sampler = &self.sampler;
-        let draw = |pass: &mut wgpu::ComputePass<'_>| {
-            pass.set_pipeline(&sampler.pipeline);
-            pass.set_bind_group(0, &sampler.group, &[]);
-            pass.dispatch_workgroups(lanes as u32, 1, 1);
-        };
-        self.submit(|_, pass| draw(pass));
-        let together = Self::together(lanes);
+        let longest = self.longest(lanes);
+        self.submit(|model, pass| model.sampler.encode_lanes(pass, lanes));
+        let way = Way { together: Self::together(lanes), beginning: false };
         if steps > 1 {
-            self.prepare(together);
+            self.prepare(way);
             self.write_settings(samplings, false);
         }
-        let sampler = self.sampler.clone();
-        for _ in 1..steps {
+        let at_once = if self.device.is_cpu() { 1 } else { AT_ONCE };
+        for start in (1..steps).step_by(at_once) {
             self.submit(|model, pass| {
-                model.encode(pass, &model.steps[&together], lanes);
-                pass.set_pipeline(&sampler.pipeline);
-                pass.set_bind_group(0, &sampler.group, &[]);
-                pass.dispatch_workgroups(lanes as u32, 1, 1);
+                for step in start..steps.min(start + at_once) {
+                    model.encode(pass, &model.steps[&way], lanes, longest + step - 1);
+                    model.sampler.encode_lanes(pass, lanes);
+                }
             });
         }
         let drawn = self.drawn(lanes, first, steps).await?;
@@ -418,7 +490,6 @@ struct Builder<'a> {
     vectors: wgpu::Buffer,
     rope: wgpu::Buffer,
     ops: Vec<Op>,
-    head: usize,
     sampler: (Kernel, wgpu::BindGroupLayout, wgpu::BindGroup),
 }
 
@@ -441,7 +512,10 @@ impl<'a> Builder<'a> {
             ),
             logits: buffer(
                 "logits",
-                16 * Model::together(options.lanes).max(options.lanes).next_multiple_of(Model::together(options.lanes)) * shape.vocab_stride,
+                16 * Model::together(options.lanes)
+                    .max(options.lanes)
+                    .next_multiple_of(Model::together(options.lanes))
+                    * shape.vocab_stride,
                 Usage::STORAGE | Usage::COPY_SRC,
             ),
             read: buffer(
@@ -460,24 +534,28 @@ impl<'a> Builder<'a> {
         let places = [&state.logits, &state.entries, &state.history, &state.settings].map(Place::whole);
         let group = device.bind(&layout, &places.each_ref().map(Place::binding));
         let sampler = (kernel, layout, group);
-        Self { device, weights, shape, state, own, vectors, rope, ops: Vec::new(), head: 0, sampler }
+        Self { device, weights, shape, state, own, vectors, rope, ops: Vec::new(), sampler }
     }
 
     fn buffer(&mut self, label: &str, bytes: usize) -> Place {
-        let buffer = self.device.buffer(label, bytes as u64, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC);
+        let buffer = self.device.buffer(
+            label,
+            bytes as u64,
+            wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC,
+        );
         self.own.push(buffer.clone());
         Place::whole(&buffer)
     }
 
-    fn push(&mut self, what: What, places: &[&Place]) {
+    fn push(&mut self, when: When, what: What, places: &[&Place]) {
         let bindings = match &what {
             What::Product(product) => product.kernel(self.shape, &Cut::new(self.device), 1).source.bindings,
-            What::Fixed(kernel) => kernel.source.bindings.clone(),
+            What::Fixed(kernel, _) => kernel.source.bindings.clone(),
         };
         let layout = self.device.layout(&bindings);
         let bound: Vec<_> = places.iter().map(|place| place.binding()).collect();
         let group = self.device.bind(&layout, &bound);
-        self.ops.push(Op { what, layout, group });
+        self.ops.push(Op { what, when, layout, group });
     }
 
     fn build(&mut self) -> Result<()> {
@@ -487,17 +565,24 @@ impl<'a> Builder<'a> {
         let hidden = self.buffer("hidden", 16 * ENTRIES * shape.hidden_stride);
         let query = self.buffer("query", 16 * ENTRIES * shape.query_stride);
         let attended = self.buffer("attended", 16 * ENTRIES * shape.query_stride);
+        let split = Cut::new(self.device).split(shape);
+        let most = split.map_or(0, |split| split.most);
+        let parts = self.buffer("attended in parts", 16 * DECODING * most * shape.query_stride);
+        let weighed = self.buffer("weights of the parts", 8 * DECODING * most * shape.heads);
         let gate = self.buffer("gate", 16 * ENTRIES * shape.gate_stride);
         let entries = Place::whole(&self.state.entries);
         let rope = Place::whole(&self.rope);
         let logits = Place::whole(&self.state.logits);
         for shard in weights.shards(Role::Embedding)? {
             let kernel = kernel::embed(&shard.layout, shard.first_row, shape);
-            self.push(What::Fixed(kernel), &[&shard.place, &hidden, &entries]);
+            self.push(When::Always, What::Fixed(kernel, None), &[&shard.place, &hidden, &entries]);
         }
         for layer in 0..config.layers {
             let part = |part| -> Result<&Shard> {
-                weights.shards(Role::Layer(layer, part))?.first().ok_or_else(|| Error::Malformed("no rows".into()))
+                weights
+                    .shards(Role::Layer(layer, part))?
+                    .first()
+                    .ok_or_else(|| Error::Malformed("no rows".into()))
             };
             let cache = self.buffer("cache", 8 * shape.slots * config.kv_width());
             let vectors = Place {
@@ -513,10 +598,13 @@ impl<'a> Builder<'a> {
                 finish: Finish::Heads { bias: config.qkv_bias.then(|| map.part(Part::QueryBias) / 4) },
                 stride_in: shape.hidden_stride,
                 stride_out: shape.query_stride,
+                split: None,
             };
             let places = [&q.place, &k.place, &v.place, &hidden, &query, &vectors, &rope, &cache, &entries];
-            self.push(What::Product(product), &places);
-            self.push(What::Fixed(kernel::attention(shape)), &[&query, &attended, &cache, &entries]);
+            self.push(When::Always, What::Product(product), &places);
+            let whole = kernel::attention(shape, None);
+            let always = if split.is_some() { When::Beginning } else { When::Always };
+            self.push(always, What::Fixed(whole, None), &[&query, &attended, &cache, &entries]);
             let output = part(Part::AttentionOutput)?;
             let product = Product {
                 label: "attention output",
@@ -525,8 +613,17 @@ impl<'a> Builder<'a> {
                 finish: Finish::Add,
                 stride_in: shape.query_stride,
                 stride_out: shape.hidden_stride,
+                split: None,
             };
-            self.push(What::Product(product), &[&output.place, &attended, &hidden]);
+            let in_parts = Product { split, ..product.clone() };
+            self.push(always, What::Product(product), &[&output.place, &attended, &hidden]);
+            if let Some(split) = split {
+                let kernel = kernel::attention(shape, Some(split));
+                let what = What::Fixed(kernel, Some(split.span));
+                self.push(When::Decoding, what, &[&query, &parts, &cache, &entries, &weighed]);
+                let places = [&output.place, &parts, &hidden, &weighed, &entries];
+                self.push(When::Decoding, What::Product(in_parts), &places);
+            }
             let [g, u] = [part(Part::Gate)?, part(Part::Up)?];
             let product = Product {
                 label: "gate, up",
@@ -535,8 +632,9 @@ impl<'a> Builder<'a> {
                 finish: Finish::SwiGlu,
                 stride_in: shape.hidden_stride,
                 stride_out: shape.gate_stride,
+                split: None,
             };
-            self.push(What::Product(product), &[&g.place, &u.place, &hidden, &gate, &vectors]);
+            self.push(When::Always, What::Product(product), &[&g.place, &u.place, &hidden, &gate, &vectors]);
             let down = part(Part::Down)?;
             let product = Product {
                 label: "down",
@@ -545,10 +643,10 @@ impl<'a> Builder<'a> {
                 finish: Finish::Add,
                 stride_in: shape.gate_stride,
                 stride_out: shape.hidden_stride,
+                split: None,
             };
-            self.push(What::Product(product), &[&down.place, &gate, &hidden]);
+            self.push(When::Always, What::Product(product), &[&down.place, &gate, &hidden]);
         }
-        self.head = self.ops.len();
         let start = 4 * map.role(Role::OutputNorm) as u64;
         let norm = Place { buffer: self.vectors.clone(), offset: start, bytes: self.vectors.size() - start };
         let output = if config.tied { Role::Embedding } else { Role::Output };
@@ -560,10 +658,11 @@ impl<'a> Builder<'a> {
                 finish: Finish::Store,
                 stride_in: shape.hidden_stride,
                 stride_out: shape.vocab_stride,
+                split: None,
             };
             let first = 4 * shard.first_row as u64;
             let logits = Place { offset: first, bytes: logits.bytes - first, ..logits.clone() };
-            self.push(What::Product(product), &[&shard.place, &hidden, &logits, &norm]);
+            self.push(When::Decoding, What::Product(product), &[&shard.place, &hidden, &logits, &norm]);
         }
         Ok(())
     }

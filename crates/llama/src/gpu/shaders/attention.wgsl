@@ -1,4 +1,5 @@
-// Attention of one query head of one entry over its positions, block by block (Dao et al. 2022, FlashAttention, algorithm 1).
+// Attention of one query head of one entry over its positions, block by block (Dao et al. 2022, FlashAttention, algorithm 1); where
+// split, over SPAN of them, and the next kernel puts the parts together (Dao et al. 2023, Flash-Decoding).
 
 var<workgroup> query: array<vec4<f32>, HEAD>;
 var<workgroup> scores: array<f32, WIDTH>;
@@ -11,7 +12,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let entry = workgroup.z;
     let at = entries[entry];
     let keys = head / GROUP * HEAD;
+#if SPLIT
+    let start = workgroup.y * SPAN;
+    let end = min(select(at.y + 1u, 0u, at.z == NOBODY), start + SPAN);
+#else
+    let start = 0u;
     let end = select(at.y + 1u, 0u, at.z == NOBODY);
+#end
     for (var i = invocation; i < HEAD; i += WIDTH) {
         query[i] = input[entry * STRIDE_IN + head * HEAD + i] * SCALE;
     }
@@ -20,7 +27,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     var most = LOWEST;
     var total = 0.0;
     var sum = vec4<f32>();
-    for (var block = 0u; block < end; block += WIDTH) {
+    for (var block = start; block < end; block += WIDTH) {
         workgroupBarrier();
         var score = LOWEST;
         if block + invocation < end {
@@ -54,6 +61,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
             total += totals[i * HEAD + column];
             sum += gathered[i * HEAD + column];
         }
+#if SPLIT
+        let part = entry * SPLITS + workgroup.y;
+        output[part * STRIDE_IN + head * HEAD + column] = sum;
+        if column == 0u { weighed[part * HEADS + head] = vec2<f32>(most, total); }
+#else
         output[entry * STRIDE_IN + head * HEAD + column] = sum / total;
+#end
     }
 }

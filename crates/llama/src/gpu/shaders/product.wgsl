@@ -46,9 +46,9 @@ fn main(
             let gain1 = vectors[GAIN + unit * 2u + 1u];
 #end
             for (var entry = 0u; entry < ENTRIES; entry++) {
-                let at = (first + entry) * STRIDE_IN + unit * 2u;
-                var x0 = input[at];
-                var x1 = input[at + 1u];
+                let x = columns(first + entry, unit);
+                var x0 = x.a;
+                var x1 = x.b;
 #if NORM
                 squares[entry] += dot(x0, x0) + dot(x1, x1);
                 x0 *= gain0;
@@ -94,15 +94,15 @@ fn main(
         for (var task = invocation; task < GATHERERS * SUMS; task += WIDTH) {
             let i = task % SUMS;
             var total = vec4<f32>();
-            for (var from = task / SUMS; from < WIDTH; from += GATHERERS) { total += partial_sums[from * SUMS + i]; }
+            for (var place = task / SUMS; place < WIDTH; place += GATHERERS) { total += partial_sums[place * SUMS + i]; }
             gathered_sums[task] = total;
         }
 #if NORM
         for (var task = invocation; task < GATHERERS * ENTRIES; task += WIDTH) {
             let i = task % ENTRIES;
             var total = 0.0;
-            for (var from = task / ENTRIES; from < WIDTH; from += GATHERERS) {
-                total += partial_squares[from * ENTRIES + i];
+            for (var place = task / ENTRIES; place < WIDTH; place += GATHERERS) {
+                total += partial_squares[place * ENTRIES + i];
             }
             gathered_squares[task] = total;
         }

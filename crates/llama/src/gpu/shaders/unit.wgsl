@@ -1,6 +1,9 @@
 // Eight columns of a tile's four rows: column n of the matrix is a vector over the rows.
 struct Unit { a: mat4x4<f32>, b: mat4x4<f32> }
 
+// Eight numbers of a vector.
+struct Octet { a: vec4<f32>, b: vec4<f32> }
+
 fn scaled(unit: Unit, scale: vec4<f32>, offset: vec4<f32>) -> Unit {
     return Unit(
         mat4x4<f32>(
