@@ -7,7 +7,7 @@ use attune_generate::ladder;
 use attune_generate::remote::{Head, Transport};
 use attune_generate::rung::{Failure, Kind, Local};
 use js_sys::Promise;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::JsFuture;
 
@@ -133,7 +133,6 @@ pub(crate) struct Source(JsSource);
 impl Source {
     /// Opens the model for a rung.
     pub(crate) async fn open(host: &Host, rung: Kind) -> Result<Self, Failure> {
-        use wasm_bindgen::JsCast as _;
         let source = JsFuture::from(host.source(rung.name())).await;
         source.map(|source| Self(source.unchecked_into())).map_err(|e| caught(&e, "model_unavailable"))
     }
@@ -171,9 +170,4 @@ pub(crate) async fn unless<T>(work: impl Future<Output = T>, stop: Promise) -> O
         work.as_mut().poll(context).map(Some)
     })
     .await
-}
-
-/// Whether a value is what JavaScript takes for nothing.
-pub(crate) fn is_nothing(value: &JsValue) -> bool {
-    value.is_undefined() || value.is_null()
 }
