@@ -94,7 +94,8 @@ impl Model {
         #[cfg(feature = "cpu")]
         if let Some(format) = header.tensors.iter().find(|tensor| tensor.rows > 1).map(|tensor| tensor.format) {
             use attune_llama::cpu::{Loader as Reference, Mode, Options};
-            let small = ModelOptions { capacity: 32, lanes: 1, ..ModelOptions::default() };
+            let mut small = ModelOptions::default();
+            (small.capacity, small.lanes) = (32, 1);
             let exact = Options { mode: Mode::Exact, capacity: 32, lanes: 1, threads: 1 };
             let (there, here) = (Loader::new(&device, small), Reference::new(exact));
             trial::sample::compare(&header.config, format, there, here).await?;

@@ -15,6 +15,7 @@ mod rank;
 mod report;
 mod simulate;
 mod survey;
+mod text;
 mod train;
 
 use std::process::ExitCode;
@@ -50,6 +51,9 @@ enum Command {
     Evaluate(evaluate::Arguments),
     /// Tell what a log says, as a page: predicted and observed effects, the hold-out, what moved and why.
     Report(report::Arguments),
+    /// Learn what headlines do, score texts, and choose the best few.
+    #[command(subcommand)]
+    Text(text::Command),
     /// Rank candidates: one request a line in, one answer a line out.
     Rank(rank::Arguments),
     /// Show what a bundle is, and check it.
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => (arguments.json, train::run(&arguments)),
         Command::Evaluate(arguments) => (arguments.json, evaluate::run(&arguments)),
         Command::Report(arguments) => (arguments.json, report::run(&arguments)),
+        Command::Text(command) => (command.json(), text::run(&command)),
         Command::Rank(arguments) => (false, rank::run(&arguments)),
         Command::Inspect(arguments) => (arguments.json, inspect::run(&arguments)),
         Command::Completions { shell } => {

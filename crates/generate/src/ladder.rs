@@ -6,7 +6,11 @@ use serde::Serialize;
 use crate::Brief;
 use crate::guard::{Guard, GuardReport};
 use crate::remote::within;
+use crate::repair::{Outcome, Repair, RepairKind, repair};
 use crate::rung::{Draft, Failure, Kind, Local, Rung, Task, Told};
+
+/// How often a rung is asked where too few of its texts are true.
+const ROUNDS: usize = 2;
 
 /// Time, which this crate does not have.
 pub trait Clock {
@@ -73,6 +77,8 @@ pub struct Candidate {
     pub predicted: Option<Predicted>,
     /// What was checked.
     pub facts: GuardReport,
+    /// What was changed since it was written.
+    pub repairs: Vec<Repair>,
 }
 
 /// Why a rung did not serve.
@@ -200,13 +206,29 @@ async fn attempt(
     let (kind, model) = (rung.kind(), rung.model().map(str::to_owned));
     tell(Told::Rung { rung: kind, model: model.clone() });
     let began = clock.now();
-    let task = Task { brief, n: wanted.n.max(1) * wanted.spread.max(1), seed: wanted.seed };
-    let slow = || Failure::new("rung_slow", format!("took more than {} ms", wanted.patience));
-    let drafts = within(rung.write(task, tell), clock.sleep(wanted.patience)).await.ok_or_else(slow)??;
+    let (mut candidates, mut written, mut tokens) = (Vec::new(), 0, 0);
+    for round in 0..ROUNDS {
+        let task = Task {
+            brief,
+            n: wanted.n.max(1) * wanted.spread.max(1),
+            seed: wanted.seed.wrapping_add(round as u64 * 0x9E37_79B9),
+        };
+        let left = wanted.patience - (clock.now() - began);
+        let drafts = match within(rung.write(task, tell), clock.sleep(left)).await {
+            Some(Ok(drafts)) => drafts,
+            // What the first round brought is worth more than a rung below.
+            _ if !candidates.is_empty() => break,
+            Some(Err(failure)) => return Err(failure),
+            None => return Err(Failure::new("rung_slow", format!("took more than {} ms", wanted.patience))),
+        };
+        written += drafts.len();
+        tokens += drafts.iter().map(|draft| draft.tokens).sum::<usize>();
+        candidates.extend(mended(drafts, brief, round > 0));
+        if candidates.len() >= wanted.n {
+            break;
+        }
+    }
     let seconds = (clock.now() - began) / 1000.0;
-    let tokens: usize = drafts.iter().map(|draft| draft.tokens).sum();
-    let written = drafts.len();
-    let candidates = candidates(drafts, brief, predictor);
     if candidates.is_empty() {
         let what = format!("wrote {written} texts, and none could be made true");
         return Err(Failure::new("rung_refused", what));
@@ -217,35 +239,46 @@ async fn attempt(
         left: Vec::new(),
         model,
         refused: written.saturating_sub(candidates.len()),
-        candidates: chosen(candidates, wanted.n, predictor),
+        candidates: chosen(candidates, brief, wanted.n, predictor),
         tokens_per_second: (tokens > 0 && seconds > 0.0).then(|| tokens as f64 / seconds),
         took: 0.0,
     })
 }
 
 /// The drafts that are true, or could be made so.
-fn candidates(drafts: Vec<Draft>, brief: &Brief, predictor: Option<&dyn Predictor>) -> Vec<Candidate> {
+fn mended(drafts: Vec<Draft>, brief: &Brief, again: bool) -> Vec<Candidate> {
     let guard = Guard::new(brief);
-    let mut candidates: Vec<Candidate> = drafts
+    drafts
         .into_iter()
-        .map(|draft| Candidate { facts: guard.check(&draft.text), text: draft.text, predicted: None })
-        .filter(|candidate| candidate.facts.passes())
-        .collect();
-    let texts: Vec<&str> = candidates.iter().map(|candidate| candidate.text.as_str()).collect();
-    let predicted = predictor.map(|predictor| predictor.predict(&texts, brief)).unwrap_or_default();
-    for (candidate, predicted) in candidates.iter_mut().zip(predicted) {
-        candidate.predicted = predicted;
-    }
-    candidates
+        .filter_map(|draft| match repair(&draft.text, brief, &guard) {
+            Outcome::Passed { text, mut repairs, report } => {
+                if again {
+                    let first =
+                        Repair { kind: RepairKind::Again, before: String::new(), after: String::new() };
+                    repairs.insert(0, first);
+                }
+                Some(Candidate { text, predicted: None, facts: report, repairs })
+            }
+            Outcome::Again { .. } => None,
+        })
+        .collect()
 }
 
-fn chosen(candidates: Vec<Candidate>, n: usize, predictor: Option<&dyn Predictor>) -> Vec<Candidate> {
+fn chosen(
+    mut candidates: Vec<Candidate>,
+    brief: &Brief,
+    n: usize,
+    predictor: Option<&dyn Predictor>,
+) -> Vec<Candidate> {
     let texts: Vec<&str> = candidates.iter().map(|candidate| candidate.text.as_str()).collect();
-    let predicted: Vec<_> = candidates.iter().map(|candidate| candidate.predicted.clone()).collect();
+    let predicted = predictor.map(|predictor| predictor.predict(&texts, brief)).unwrap_or_default();
     let order: Vec<usize> = match predictor {
         Some(predictor) => predictor.choose(&texts, &predicted, n),
         None => (0..texts.len()).filter(|at| !texts[..*at].contains(&texts[*at])).take(n).collect(),
     };
+    for (candidate, predicted) in candidates.iter_mut().zip(predicted) {
+        candidate.predicted = predicted;
+    }
     order.into_iter().map(|at| candidates[at].clone()).collect()
 }
 

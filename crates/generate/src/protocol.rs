@@ -1,30 +1,10 @@
 //! OpenAI's chat completions, as far as servers agree on them: what is asked, what streams back.
 
+use attune_llama::chat::{Message, Role};
 use serde::{Deserialize, Serialize};
 
 /// The most messages, bytes of them in all, variants and tokens that are asked for at once.
 const LIMITS: (usize, usize, usize, usize) = (64, 256 * 1024, 16, 4_096);
-
-/// Who says a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Speaker {
-    /// The rules.
-    System,
-    /// Who asks.
-    User,
-    /// The model.
-    Assistant,
-}
-
-/// One message of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// Who says it.
-    pub role: Speaker,
-    /// What is said.
-    pub content: String,
-}
 
 /// The body of `POST /v1/chat/completions`. Members that are not known are left alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -149,7 +129,7 @@ pub struct Choice {
 pub struct Said {
     /// `assistant`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<Speaker>,
+    pub role: Option<Role>,
     /// The text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
@@ -158,7 +138,7 @@ pub struct Said {
 impl Said {
     /// The model says this.
     pub fn text(content: impl Into<String>) -> Self {
-        Self { role: Some(Speaker::Assistant), content: Some(content.into()) }
+        Self { role: Some(Role::Assistant), content: Some(content.into()) }
     }
 }
 

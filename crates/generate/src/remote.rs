@@ -6,7 +6,9 @@ pub mod sse;
 use std::future::Future;
 use std::pin::pin;
 
-use crate::protocol::{ChatRequest, Completion, FinishReason, Message};
+use attune_llama::chat::Message;
+
+use crate::protocol::{ChatRequest, Completion, FinishReason};
 use crate::rung::{Draft, Failure, Kind, Local, Rung, Task, Told};
 
 /// The most bytes of a text, and of an answer in all.

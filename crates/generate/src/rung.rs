@@ -1,10 +1,13 @@
 //! What can write copy: one trait, from the shopper's own GPU down to templates.
 
+mod template;
+
 use std::future::Future;
 use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::template::Templates;
 use crate::Brief;
 
 /// The rungs of the ladder, the first one tried first.

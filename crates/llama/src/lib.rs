@@ -4,6 +4,7 @@
 //! a sequence and samples the next ones. There are two: `cpu` and, behind the feature of that name, `gpu`.
 
 pub mod backend;
+pub mod chat;
 pub mod checkpoint;
 pub mod config;
 pub mod constrain;
@@ -14,8 +15,8 @@ pub mod generation;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod sample;
-pub mod vocabulary;
 pub mod tokenizer;
+pub mod vocabulary;
 
 pub use crate::config::Config;
 pub use crate::error::{Error, Result};

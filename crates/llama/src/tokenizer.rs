@@ -9,6 +9,8 @@ mod merging;
 mod pieces;
 mod vocabulary;
 
+use std::borrow::Cow;
+
 pub use self::decoder::Decoder;
 use self::merging::Merging;
 use self::pieces::Pieces;
@@ -57,6 +59,18 @@ impl Tokenizer {
     /// The tokens of a text, without one for its beginning. With `special` the names of control tokens in it stand for them: never
     /// for what a user or a catalogue wrote.
     pub fn encode(&self, text: &str, special: bool) -> Vec<u32> {
+        self.split(text, special, |plain| Cow::Borrowed(plain))
+    }
+
+    /// As [`Self::encode`] with `special`, where `mark` in a name keeps it a text; the marks are no part of it.
+    pub(crate) fn encode_marked(&self, text: &str, mark: char) -> Vec<u32> {
+        self.split(text, true, |plain| match plain.contains(mark) {
+            true => Cow::Owned(plain.replace(mark, "")),
+            false => Cow::Borrowed(plain),
+        })
+    }
+
+    fn split(&self, text: &str, special: bool, plain_of: impl Fn(&str) -> Cow<'_, str>) -> Vec<u32> {
         let mut tokens = Vec::new();
         let mut rest = text;
         let mut after_special = true;
@@ -64,7 +78,7 @@ impl Tokenizer {
             let found = if special { self.vocabulary.find_special(rest) } else { None };
             let (plain, next) = rest.split_at(found.map_or(rest.len(), |(at, ..)| at));
             if !plain.is_empty() {
-                self.plain(plain, after_special, &mut tokens);
+                self.plain(&plain_of(plain), after_special, &mut tokens);
                 after_special = false;
             }
             rest = next;
@@ -119,9 +133,17 @@ impl Tokenizer {
         self.vocabulary.special(name)
     }
 
-    /// The names of the tokens that [`Self::encode`] may find in a text.
-    pub(crate) fn specials(&self) -> impl Iterator<Item = &str> {
-        self.vocabulary.specials()
+    /// Puts `mark` after the first character of every control token's name, and of what could become one at the end of the text;
+    /// or, `everywhere`, after every character that such a name begins with.
+    pub(crate) fn marked(&self, text: &str, mark: char, everywhere: bool) -> String {
+        let mut marked = String::with_capacity(text.len());
+        for (at, character) in text.char_indices() {
+            marked.push(character);
+            if self.vocabulary.special_begins(&text[at..], everywhere) {
+                marked.push(mark);
+            }
+        }
+        marked
     }
 
     /// How many tokens there are.

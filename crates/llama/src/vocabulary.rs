@@ -18,7 +18,10 @@ impl Vocabulary {
     /// A tokenizer's.
     pub fn of(tokenizer: &Tokenizer) -> Self {
         let text = |token| tokenizer.token_bytes(token).filter(|_| !tokenizer.is_control(token));
-        Self::new((0..tokenizer.vocab() as u32).map(|token| text(token).unwrap_or_default()), tokenizer.ends())
+        Self::new(
+            (0..tokenizer.vocab() as u32).map(|token| text(token).unwrap_or_default()),
+            tokenizer.ends(),
+        )
     }
 
     /// From every token's bytes, by id, and the ids that end a text. Tokens that are not text (control tokens, unused ones) have no bytes

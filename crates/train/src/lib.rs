@@ -19,6 +19,7 @@ pub mod source;
 pub mod split;
 pub mod survey;
 pub mod table;
+pub mod text;
 mod train;
 
 pub use error::TrainError;

@@ -110,14 +110,7 @@ fn in_digits(scan: &Scan, at: usize) -> Option<Quantity> {
         return None;
     }
     let (value, end) = number::digits(scan, at)?;
-    let sign = unit::before(|sign| {
-        let gap = usize::from(scan.before(at) == ' ');
-        let start = at.checked_sub(gap + sign.chars().count())?;
-        let whole = !sign.starts_with(char::is_alphabetic)
-            || !is_word(scan.before(start))
-            || sign.starts_with(is_han);
-        (scan.is_at(start, sign) == Some(at - gap) && whole).then_some(start)
-    });
+    let sign = unit_before(scan, at);
     let (tail, unit) = unit_after(scan, end);
     if unit.is_none() && is_word(scan.get(end)) && !scan.get(end).is_ascii_digit() {
         return None;
@@ -138,11 +131,13 @@ fn in_words(scan: &Scan, found: &mut Vec<Quantity>) {
         };
         let number = words[at].span.start..words[at + taken - 1].span.end;
         let (end, unit) = unit_after(scan, number.end);
+        let sign = unit_before(scan, number.start);
+        let (start, unit) = sign.map_or((number.start, unit), |(start, unit)| (start, Some(unit)));
         // `one` is a pronoun as often as a number; `one of`, `two-tone` and `one-shoulder` count nothing.
         let counts = value != 1.0 || unit.is_some_and(|unit| unit.dimension != Dimension::Times);
         let compound = scan.get(number.end) == '-' && unit.is_none();
         if counts && !compound {
-            found.push(Quantity { value, unit, span: number.start..end, number, spelled: true });
+            found.push(Quantity { value, unit, span: start..end, number, spelled: true });
         }
         at += taken;
     }
@@ -187,6 +182,18 @@ fn in_chinese(scan: &Scan, at: usize) -> Option<Quantity> {
 
 fn is_numeral(c: char) -> bool {
     "零一二三四五六七八九十百千两半".contains(c)
+}
+
+/// A sign of money that ends at `at`, a space between at most: where it begins.
+fn unit_before(scan: &Scan, at: usize) -> Option<(usize, Unit)> {
+    unit::before(|sign| {
+        let gap = usize::from(scan.before(at) == ' ');
+        let start = at.checked_sub(gap + sign.chars().count())?;
+        let whole = !sign.starts_with(char::is_alphabetic)
+            || !is_word(scan.before(start))
+            || sign.starts_with(is_han);
+        (scan.is_at(start, sign) == Some(at - gap) && whole).then_some(start)
+    })
 }
 
 /// A unit at `at`, after a space or hyphen at most; a Latin one ends with its word.

@@ -67,8 +67,8 @@ impl Relay {
     }
 
     fn read(&self, json: &str, streams: bool) -> Result<Completion, Failure> {
-        let read: Completion =
-            serde_json::from_str(json).map_err(|_| Failure::malformed("something that is no chat completion"))?;
+        let read: Completion = serde_json::from_str(json)
+            .map_err(|_| Failure::malformed("something that is no chat completion"))?;
         if let Some(error) = read.error {
             return Err(Failure::status(500, &error.to_string()));
         }
@@ -105,7 +105,9 @@ mod tests {
     fn both_shapes_come_out_as_chunks_of_our_own() {
         let mut relay = Relay::new("c1", "m", 7);
         let open = r#"{"id":"secret","model":"x","choices":[{"index":1,"delta":{"content":"Hi"}}]}"#;
-        let out = relay.push(format!("data: {open}\n\ndata: {{\"response\":\" you\"}}\n\ndata: [DONE]\n\n").as_bytes()).unwrap();
+        let out = relay
+            .push(format!("data: {open}\n\ndata: {{\"response\":\" you\"}}\n\ndata: [DONE]\n\n").as_bytes())
+            .unwrap();
         let chunks: Vec<Completion> = out
             .split("\n\n")
             .filter_map(|event| serde_json::from_str(event.strip_prefix("data: ")?).ok())
@@ -119,16 +121,24 @@ mod tests {
 
     #[test]
     fn answer_of_workers_ai_becomes_a_message() {
-        let json = Relay::new("c1", "m", 7).whole(r#"{"response":"Hello","usage":{"completion_tokens":2}}"#).unwrap();
+        let json = Relay::new("c1", "m", 7)
+            .whole(r#"{"response":"Hello","usage":{"completion_tokens":2}}"#)
+            .unwrap();
         let read: Completion = serde_json::from_str(&json).unwrap();
         assert_eq!(read.choices[0].message, Some(Said::text("Hello")));
-        assert_eq!((read.choices[0].finish_reason, read.usage.unwrap().completion_tokens), (Some(FinishReason::Stop), 2));
+        assert_eq!(
+            (read.choices[0].finish_reason, read.usage.unwrap().completion_tokens),
+            (Some(FinishReason::Stop), 2)
+        );
     }
 
     #[test]
     fn garbage_and_breaks_are_told() {
         assert_eq!(Relay::new("c", "m", 0).push(b"data: <html>\n\n").unwrap_err().code, "remote_malformed");
-        assert_eq!(Relay::new("c", "m", 0).push(b"data: {\"error\":\"no\"}\n\n").unwrap_err().code, "remote_failed");
+        assert_eq!(
+            Relay::new("c", "m", 0).push(b"data: {\"error\":\"no\"}\n\n").unwrap_err().code,
+            "remote_failed"
+        );
         assert!(Relay::new("c", "m", 0).end().contains("remote_cut"));
         assert!(Relay::new("c", "m", 0).whole("{}").is_err());
     }

@@ -1,6 +1,6 @@
 use super::*;
-use crate::protocol::Speaker;
 use crate::testing::now;
+use attune_llama::chat::Role;
 
 /// A server's answers, in the order of the requests.
 #[derive(Default)]
@@ -37,7 +37,7 @@ impl Transport for Script {
 }
 
 fn messages(brief: &crate::Brief) -> Vec<Message> {
-    vec![Message { role: Speaker::User, content: brief.fact_text() }]
+    vec![Message { role: Role::User, content: brief.fact_text() }]
 }
 
 fn ask(script: Script, n: usize) -> (Result<Vec<String>, &'static str>, Vec<Told>, Vec<ChatRequest>) {

@@ -4,7 +4,10 @@
 //! A reference is kept only if its slots are right, nothing of its values is left in it, and the guard lets it pass, so
 //! what is filled in later is as true as the act.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::BTreeMap,
+    hash::{Hash as _, Hasher as _},
+};
 
 use crate::{
     act::Act,
@@ -103,7 +106,8 @@ impl Learnt {
 
 struct Reference {
     text: String,
-    grams: [HashMap<Vec<String>, u32>; 4],
+    /// Hashes of n-grams with their counts, sorted.
+    grams: [Vec<(u64, u32)>; 4],
     words: usize,
     /// May be said again with other values.
     sound: bool,
@@ -124,15 +128,18 @@ impl Reference {
             && Guard::new(&brief).check(&normalise::presentable(&normal)).passes()
             // Two marks side by side came of a sentence that is none.
             && lexicalise(&text, &row.act, Marks::Numbered) == normal;
-        let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+        let words: Vec<&str> = text.split(' ').collect();
         let grams = [1, 2, 3, 4].map(|n| {
-            let mut counts = HashMap::new();
+            let mut counts: BTreeMap<u64, u32> = BTreeMap::new();
             for gram in words.windows(n) {
-                *counts.entry(gram.to_vec()).or_default() += 1;
+                let mut hasher = std::hash::DefaultHasher::new();
+                gram.hash(&mut hasher);
+                *counts.entry(hasher.finish()).or_default() += 1;
             }
-            counts
+            counts.into_iter().collect()
         });
-        Self { text, grams, words: words.len(), sound }
+        let words = words.len();
+        Self { text, grams, words, sound }
     }
 }
 
@@ -145,16 +152,27 @@ fn likeness(candidate: &Reference, votes: &[(f64, &Reference)]) -> f64 {
 fn bleu(candidate: &Reference, reference: &Reference) -> f64 {
     let mut sum = 0.0;
     for n in 0..4 {
-        let same: u32 = candidate.grams[n]
-            .iter()
-            .map(|(g, &c)| c.min(reference.grams[n].get(g).copied().unwrap_or(0)))
-            .sum();
+        let same = shared(&candidate.grams[n], &reference.grams[n]);
         let all = candidate.words.saturating_sub(n).max(1) as f64;
         let smooth = if n == 0 { 1e-3 } else { 0.5 };
         sum += ((f64::from(same) + smooth) / (all + 0.5)).ln();
     }
     let short = (1.0 - reference.words as f64 / candidate.words.max(1) as f64).min(0.0);
     (sum / 4.0 + short).exp()
+}
+
+/// How many n-grams two sorted lists have in common.
+fn shared(a: &[(u64, u32)], b: &[(u64, u32)]) -> u32 {
+    let (mut at, mut same) = (0, 0);
+    for &(gram, count) in a {
+        while at < b.len() && b[at].0 < gram {
+            at += 1;
+        }
+        if let Some(&(_, other)) = b.get(at).filter(|(other, _)| *other == gram) {
+            same += count.min(other);
+        }
+    }
+    same
 }
 
 /// An act's kind and its slots with marks.

@@ -195,7 +195,7 @@ fn failed() -> Error {
 fn open(parser: Parser, limits: Limits) -> Result<(Opened, Option<Span>)> {
     let Parser { metadata, mut entries, consumed, .. } = parser;
     let alignment = metadata.count("general.alignment")?.unwrap_or(32) as u64;
-    if alignment == 0 || alignment % 8 != 0 || alignment > 1 << 16 {
+    if alignment == 0 || !alignment.is_multiple_of(8) || alignment > 1 << 16 {
         return Err(Error::Malformed(format!("an alignment of {alignment}")));
     }
     let config = shape::config(&metadata, &entries, limits.context)?;

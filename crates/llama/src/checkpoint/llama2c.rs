@@ -11,6 +11,7 @@ use crate::{Config, Error, Result};
 const HEADER: usize = 256;
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one, in its reader")]
 enum Stage<S> {
     Header { bytes: Vec<u8>, sink: S },
     Weights { header: Header, filling: Filling<S> },

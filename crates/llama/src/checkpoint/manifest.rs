@@ -42,7 +42,7 @@ impl Hasher {
                 bytes.split_at(usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len())));
             self.digest.update(now);
             self.bytes += now.len() as u64;
-            if self.bytes % self.shard == 0 {
+            if self.bytes.is_multiple_of(self.shard) {
                 self.close();
             }
             bytes = rest;
@@ -51,7 +51,7 @@ impl Hasher {
 
     /// The manifest of what came.
     pub fn finish(mut self) -> Manifest {
-        if self.bytes % self.shard != 0 {
+        if !self.bytes.is_multiple_of(self.shard) {
             self.close();
         }
         Manifest { bytes: self.bytes, shard: self.shard, sha256: self.sha256 }
@@ -110,7 +110,7 @@ impl Verifier {
                 "it ends after {came} of the {bytes} bytes of its manifest"
             )));
         }
-        if self.hasher.bytes % self.hasher.shard != 0 {
+        if !self.hasher.bytes.is_multiple_of(self.hasher.shard) {
             self.hasher.close();
         }
         self.compare()?;

@@ -18,6 +18,7 @@ use crate::{Config, Error, Result};
 const HEADER: u64 = 16 << 20;
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one, in its reader")]
 enum Stage<S> {
     Header { bytes: Vec<u8>, sink: S },
     Weights { header: Header, filling: Filling<S> },

@@ -231,11 +231,11 @@ pub(super) fn plausible(config: &Config) -> Result<()> {
             return Err(Error::Malformed(format!("{what} is {value}")));
         }
     }
-    if config.heads % config.kv_heads != 0 {
+    if !config.heads.is_multiple_of(config.kv_heads) {
         let (heads, kv) = (config.heads, config.kv_heads);
         return Err(Error::Malformed(format!("{heads} heads over {kv} key and value heads do not divide")));
     }
-    if config.head_dim % 2 != 0 {
+    if !config.head_dim.is_multiple_of(2) {
         return Err(Error::Malformed(format!("a head of odd width {}", config.head_dim)));
     }
     if config.query_width() > 1 << 18 {

@@ -3,6 +3,7 @@
 //! Waking a sleeping thread costs more than most regions take, so workers spin for a while before they sleep. Tasks are taken one by
 //! one from a counter, and the caller waits only for workers that have come in: one that the system does not let run is not waited for.
 
+#[cfg(not(target_family = "wasm"))]
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// A caller's thread and its workers.

@@ -107,20 +107,38 @@ impl Vocabulary {
         self.among(&self.special, name.as_bytes())
     }
 
-    pub(super) fn specials(&self) -> impl Iterator<Item = &str> {
-        self.special.iter().filter_map(|token| std::str::from_utf8(self.slice(*token)).ok())
+    /// Whether a text begins with a special token's name, or is the beginning of one; `at_all`: whether one begins with the text's
+    /// first character.
+    pub(super) fn special_begins(&self, text: &str, at_all: bool) -> bool {
+        let bytes = text.as_bytes();
+        let Some(first) = bytes.first() else { return false };
+        if self.special_first.get(*first as usize) != Some(&true) {
+            return false;
+        }
+        let begins = |bytes: &[u8]| {
+            let at = self.special.partition_point(|token| self.slice(*token) < bytes);
+            self.special.get(at).is_some_and(|token| self.slice(*token).starts_with(bytes))
+        };
+        match at_all {
+            true => begins(&bytes[..text.chars().next().map_or(0, char::len_utf8)]),
+            false => self.special_at(bytes).is_some() || begins(bytes),
+        }
+    }
+
+    /// The longest name of a special token that a text begins with.
+    fn special_at(&self, bytes: &[u8]) -> Option<(usize, u32)> {
+        self.special_lengths
+            .iter()
+            .find_map(|length| self.among(&self.special, bytes.get(..*length)?).map(|token| (*length, token)))
     }
 
     /// The first name of a special token in a text, the longest of those that begin there: where, how long, which.
     pub(super) fn find_special(&self, text: &str) -> Option<(usize, usize, u32)> {
         let bytes = text.as_bytes();
         let starts = (0..bytes.len()).filter(|at| self.special_first.get(bytes[*at] as usize) == Some(&true));
-        starts.filter(|at| text.is_char_boundary(*at)).find_map(|at| {
-            self.special_lengths.iter().find_map(|length| {
-                let name = bytes.get(at..at + length)?;
-                self.among(&self.special, name).map(|token| (at, *length, token))
-            })
-        })
+        starts
+            .filter(|at| text.is_char_boundary(*at))
+            .find_map(|at| self.special_at(&bytes[at..]).map(|(length, token)| (at, length, token)))
     }
 
     fn among(&self, sorted: &[u32], bytes: &[u8]) -> Option<u32> {

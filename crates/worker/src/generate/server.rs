@@ -13,13 +13,20 @@ use crate::settings::{Settings, Writes};
 pub(crate) struct Server<'e> {
     env: &'e Env,
     settings: &'static Settings,
-    body: Option<ByteStream>,
+    body: Body,
+}
+
+/// What is left of an answer.
+enum Body {
+    Stream(ByteStream),
+    Whole(Vec<u8>),
+    Nothing,
 }
 
 /// What the Workers AI binding takes.
 #[derive(Serialize)]
 struct AiInput<'r> {
-    messages: &'r [attune_generate::protocol::Message],
+    messages: &'r [attune_generate::prompt::Message],
     max_tokens: usize,
     temperature: f32,
     top_p: f32,
@@ -40,8 +47,18 @@ impl<'e> Server<'e> {
     /// When none is set up.
     pub(crate) fn new(env: &'e Env, settings: &'static Settings) -> Result<Self, Failure> {
         match settings.writes {
-            Writes::Nothing => Err(Failure::new("remote_absent", "no server is set up: see ATTUNE_LLM in wrangler.toml")),
-            _ => Ok(Self { env, settings, body: None }),
+            Writes::Nothing => {
+                Err(Failure::new("remote_absent", "no server is set up: see ATTUNE_LLM in wrangler.toml"))
+            }
+            _ => Ok(Self { env, settings, body: Body::Nothing }),
+        }
+    }
+
+    /// What is left of an answer that streams.
+    pub(crate) fn body(self) -> Option<ByteStream> {
+        match self.body {
+            Body::Stream(stream) => Some(stream),
+            _ => None,
         }
     }
 
@@ -62,12 +79,11 @@ impl<'e> Server<'e> {
                 };
                 let ai = self.env.ai("AI").map_err(unreachable)?;
                 if request.stream {
-                    self.body = Some(ai.run_bytes(model, input).await.map_err(unreachable)?);
+                    self.body = Body::Stream(ai.run_bytes(model, input).await.map_err(unreachable)?);
                     return Ok(Head { status: 200, content_type: "text/event-stream".to_owned() });
                 }
                 let answer: serde_json::Value = ai.run(model, input).await.map_err(unreachable)?;
-                let response = worker::Response::from_json(&answer).and_then(|mut response| response.stream());
-                self.body = Some(response.map_err(unreachable)?);
+                self.body = Body::Whole(answer.to_string().into_bytes());
                 Ok(Head { status: 200, content_type: "application/json".to_owned() })
             }
             Writes::At { address, model } => {
@@ -80,12 +96,14 @@ impl<'e> Server<'e> {
                     set("authorization", &format!("Bearer {}", self.settings.llm_key))?;
                 }
                 let mut init = RequestInit::new();
-                init.with_method(Method::Post).with_headers(headers).with_body(Some(asked.to_string().into()));
+                init.with_method(Method::Post)
+                    .with_headers(headers)
+                    .with_body(Some(asked.to_string().into()));
                 let request = Request::new_with_init(address, &init).map_err(unreachable)?;
                 let mut response = Fetch::Request(request).send().await.map_err(unreachable)?;
                 let content_type = response.headers().get("content-type").ok().flatten().unwrap_or_default();
                 let head = Head { status: response.status_code(), content_type };
-                self.body = response.stream().ok();
+                self.body = response.stream().map_or(Body::Nothing, Body::Stream);
                 Ok(head)
             }
         }
@@ -99,10 +117,17 @@ impl Transport for Server<'_> {
 
     fn part(&mut self) -> Local<'_, Result<Option<Vec<u8>>, Failure>> {
         Box::pin(async move {
-            let Some(body) = &mut self.body else { return Ok(None) };
-            body.next().await.transpose().map_err(|error| {
-                Failure::new("remote_cut", format!("the server's answer broke off: {error}"))
-            })
+            match &mut self.body {
+                Body::Stream(stream) => stream.next().await.transpose().map_err(|error| {
+                    Failure::new("remote_cut", format!("the server's answer broke off: {error}"))
+                }),
+                Body::Whole(bytes) => {
+                    let bytes = std::mem::take(bytes);
+                    self.body = Body::Nothing;
+                    Ok(Some(bytes))
+                }
+                Body::Nothing => Ok(None),
+            }
         })
     }
 }

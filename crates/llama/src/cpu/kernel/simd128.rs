@@ -1,6 +1,7 @@
 //! WebAssembly's 128-bit vectors, two for eight rows. Without relaxed-simd there is no product of bytes: they are widened, and pairs of
 //! 16-bit products are summed up.
 #![allow(unsafe_code, reason = "the trait's functions take pointers")]
+#![allow(clippy::redundant_closure, reason = "functions of target features are no `Fn`")]
 #![allow(clippy::missing_safety_doc, reason = "the trait's")]
 
 use std::arch::wasm32::*;
@@ -121,33 +122,35 @@ impl Vectors for Simd128 {
     #[inline(always)]
     unsafe fn unsigned(from: *const u8) -> [v128; 2] {
         let words = unsafe { u16x8_load_extend_u8x8(from) };
-        [u32x4_extend_low_u16x8(words), u32x4_extend_high_u16x8(words)].map(f32x4_convert_i32x4)
+        [u32x4_extend_low_u16x8(words), u32x4_extend_high_u16x8(words)]
+            .map(|words| f32x4_convert_i32x4(words))
     }
 
     #[inline(always)]
     unsafe fn signed(from: *const u8) -> [v128; 2] {
         let words = unsafe { i16x8_load_extend_i8x8(from.cast()) };
-        [i32x4_extend_low_i16x8(words), i32x4_extend_high_i16x8(words)].map(f32x4_convert_i32x4)
+        [i32x4_extend_low_i16x8(words), i32x4_extend_high_i16x8(words)]
+            .map(|words| f32x4_convert_i32x4(words))
     }
 
     #[inline(always)]
     unsafe fn add(a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
-        both(a, b, f32x4_add)
+        both(a, b, |a, b| f32x4_add(a, b))
     }
 
     #[inline(always)]
     unsafe fn sub(a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
-        both(a, b, f32x4_sub)
+        both(a, b, |a, b| f32x4_sub(a, b))
     }
 
     #[inline(always)]
     unsafe fn mul(a: [v128; 2], b: [v128; 2]) -> [v128; 2] {
-        both(a, b, f32x4_mul)
+        both(a, b, |a, b| f32x4_mul(a, b))
     }
 
     #[inline(always)]
     unsafe fn mul_add(a: [v128; 2], b: [v128; 2], c: [v128; 2]) -> [v128; 2] {
-        both(both(a, b, f32x4_mul), c, f32x4_add)
+        both(both(a, b, |a, b| f32x4_mul(a, b)), c, |a, b| f32x4_add(a, b))
     }
 
     #[inline(always)]

@@ -1,0 +1,158 @@
+//! `POST /generate` and `POST /v1/chat/completions`: copy, from a server or from templates.
+
+mod events;
+mod server;
+
+use attune_generate::Brief;
+use attune_generate::ladder::{Clock, Ladder, Wanted};
+use attune_generate::prompt::messages;
+use attune_generate::protocol::ChatRequest;
+use attune_generate::remote::relay::Relay;
+use attune_generate::remote::{Remote, Transport as _};
+use attune_generate::rung::{Failure, Kind, Local, Rung, Templates};
+use serde::Deserialize;
+use worker::{Delay, Env, Request};
+
+use crate::access::Access;
+use crate::answer::{Answer, json, text};
+use crate::problem::Problem;
+use crate::settings::{Generate, Settings, Writes};
+use crate::{body, rank};
+use server::Server;
+
+/// The most bytes of a brief or a conversation.
+const MAX_BYTES: usize = 1_000_000;
+/// Milliseconds that a server may take.
+const PATIENCE: f64 = 25_000.0;
+/// The most texts of one answer.
+const MOST: usize = 8;
+
+/// What the routes ask of their caller.
+pub(crate) fn access(settings: &Settings) -> Access {
+    if settings.generate == Generate::Open { Access::Writing } else { Access::Shop }
+}
+
+fn on(settings: &Settings) -> Result<(), Problem> {
+    match settings.generate {
+        Generate::Off => Err(Problem::new(
+            404,
+            "generate_off",
+            "no copy is written here: set ATTUNE_GENERATE to key or open",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A brief, and how many texts are wanted.
+#[derive(Deserialize)]
+struct Asked {
+    brief: serde_json::Value,
+    #[serde(default = "three")]
+    n: usize,
+    #[serde(default)]
+    seed: u64,
+}
+
+fn three() -> usize {
+    3
+}
+
+/// The runtime's time. A deployed Worker's stands still while it computes.
+#[derive(Clone, Copy)]
+struct Time;
+
+impl Clock for Time {
+    fn now(&self) -> f64 {
+        rank::now() as f64
+    }
+
+    fn sleep(&self, milliseconds: f64) -> Local<'_, ()> {
+        Box::pin(Delay::from(std::time::Duration::from_secs_f64(milliseconds.max(0.0) / 1000.0)))
+    }
+}
+
+/// `POST /generate`: `{"brief": …, "n": 3, "seed": 0}`. With `accept: text/event-stream` the texts stream as drafts before they are checked.
+pub(crate) async fn copy(mut request: Request, env: &Env, settings: &'static Settings) -> Answer {
+    on(settings)?;
+    let streams = accepts_events(&request);
+    let asked = body::text(&mut request, MAX_BYTES).await?;
+    let malformed = |error: &dyn std::fmt::Display| Problem::new(400, "malformed", error.to_string());
+    let asked: Asked = serde_json::from_str(&asked).map_err(|error| malformed(&error))?;
+    if !(1..=MOST).contains(&asked.n) {
+        return Err(Problem::new(422, "too_many", format!("n is 1 to {MOST}")).with("limit", MOST));
+    }
+    let brief = Brief::parse(&asked.brief.to_string())
+        .map_err(|error| Problem::new(422, "brief_unusable", error.to_string()))?
+        .0;
+    let wanted =
+        Wanted { n: asked.n, seed: asked.seed, from: Kind::Remote, patience: PATIENCE, ..Wanted::default() };
+    let env = env.clone();
+    if streams {
+        return events::stream(move |tell| {
+            Box::pin(async move { ladder(&env, settings).compose(&brief, wanted, None, &Time, tell).await })
+        });
+    }
+    match ladder(&env, settings).compose(&brief, wanted, None, &Time, &mut |_| {}).await {
+        Ok(copy) => json(&copy),
+        Err(left) => {
+            Err(Problem::new(422, "copy_refused", "no text could be written that is true").with("left", left))
+        }
+    }
+}
+
+fn ladder<'e>(env: &'e Env, settings: &'static Settings) -> Ladder<'e> {
+    let model = match &settings.writes {
+        Writes::Nothing => "",
+        Writes::Binding(model) | Writes::At { model, .. } => model,
+    };
+    let server = Server::new(env, settings)
+        .map(|server| Box::new(Remote::new(server, model, messages)) as Box<dyn Rung>);
+    Ladder::new().with(Kind::Remote, server).with(Kind::Template, Ok(Box::new(Templates::default())))
+}
+
+fn accepts_events(request: &Request) -> bool {
+    let accept = request.headers().get("accept").ok().flatten().unwrap_or_default();
+    accept.split(',').any(|kind| kind.trim().starts_with("text/event-stream"))
+}
+
+/// `POST /v1/chat/completions`: OpenAI's request to the server that is set up, and its answer.
+pub(crate) async fn chat(mut request: Request, env: &Env, settings: &'static Settings) -> Answer {
+    on(settings)?;
+    let asked = body::text(&mut request, MAX_BYTES).await?;
+    let asked = ChatRequest::parse(&asked).map_err(|error| Problem::new(400, "malformed", error))?;
+    let mut server = Server::new(env, settings).map_err(|failure| unserved(&failure))?;
+    let body =
+        serde_json::to_string(&asked).map_err(|error| Problem::new(500, "runtime", error.to_string()))?;
+    let head = server.post(body).await.map_err(|failure| unserved(&failure))?;
+    if !(200..300).contains(&head.status) {
+        let what = format!("the server that writes answered {}", head.status);
+        let status = if head.status == 429 { 429 } else { 502 };
+        return Err(Problem::new(status, "remote_failed", what));
+    }
+    let model = match &settings.writes {
+        Writes::Binding(model) | Writes::At { model, .. } if !model.is_empty() => model.clone(),
+        _ => asked.model,
+    };
+    let now = rank::now();
+    let relay = Relay::new(format!("chatcmpl-{now}"), model, (now / 1000).unsigned_abs());
+    if asked.stream {
+        return events::relay(relay, server.body());
+    }
+    let mut body = Vec::new();
+    while let Some(part) = server.part().await.map_err(|failure| unserved(&failure))? {
+        body.extend(part);
+        if body.len() > MAX_BYTES {
+            return Err(Problem::new(502, "remote_malformed", "the server that writes answered too much"));
+        }
+    }
+    let answer = std::str::from_utf8(&body)
+        .map_err(|_| Failure::new("remote_malformed", "the server that writes answered no text"))
+        .and_then(|body| relay.whole(body))
+        .map_err(|failure| unserved(&failure))?;
+    text(&answer, "application/json")
+}
+
+fn unserved(failure: &Failure) -> Problem {
+    let status = if failure.code == "remote_absent" { 503 } else { 502 };
+    Problem::new(status, failure.code, failure.message.clone())
+}
