@@ -43,7 +43,11 @@ pub(crate) enum Finish {
     /// SiLU of the first matrix' times the second's.
     SwiGlu,
     /// Queries, keys and values: turned, and appended to the cache.
-    Heads { bias: Option<usize> },
+    Heads {
+        /// Tiles of the queries, and of the keys.
+        tiles: [usize; 2],
+        bias: Option<usize>,
+    },
 }
 
 /// A matrix (or several, over the same columns) times the entries' vectors.
@@ -175,10 +179,12 @@ impl Product {
         source.number("COLUMNS", layout.columns as f32).number("EPSILON", shape.epsilon);
         source.flag("SUBGROUPS", cut.subgroup.is_some()).flag("TWO", two).flag("MORE", cut.turns() > 1);
         source.flag("NORM", self.gain.is_some()).flag("PARTS", !two && self.matrices.len() == 3);
-        if !two && self.matrices.len() == 3 {
-            source.constant("PART1", self.matrices[0].tiles());
-            source.constant("PART2", self.matrices[0].tiles() + self.matrices[1].tiles());
+        if let Finish::Heads { tiles: [query, key], .. } = self.finish {
+            source.constant("PART1", query).constant("PART2", query + key);
+        } else if let [first, second, _] = &self.matrices[..] {
+            source.constant("PART1", first.tiles()).constant("PART2", first.tiles() + second.tiles());
         }
+        source.repeat("ENTRIES", entries);
         matrices(&mut source, &self.matrices);
         source.bind(Access::Read, "input", VECTORS);
         source.bind(Access::Write, "output", VECTORS);
@@ -203,7 +209,7 @@ impl Product {
             Finish::Store => source.piece(include_str!("shaders/store.wgsl")),
             Finish::Add => source.piece(include_str!("shaders/add.wgsl")),
             Finish::SwiGlu => source.piece(include_str!("shaders/swiglu.wgsl")),
-            Finish::Heads { bias } => {
+            Finish::Heads { bias, .. } => {
                 source.bind(Access::Read, "rope", VECTORS);
                 source.bind(Access::Write, "cache", VECTORS);
                 source.bind(Access::Uniform, "entries", ENTRY_LIST);
@@ -228,9 +234,9 @@ pub(crate) fn embed(layout: &Layout, first: usize, shape: &Shape) -> Kernel {
     Kernel { label: "embed", source, groups: [layout.units().div_ceil(width), 1], together: 1 }
 }
 
-pub(crate) fn attention(shape: &Shape, split: Option<Split>) -> Kernel {
+pub(crate) fn attention(shape: &Shape, cut: &Cut, split: Option<Split>) -> Kernel {
     let columns = shape.head / TILE;
-    let width = columns.next_multiple_of(64);
+    let width = columns.next_multiple_of(if cut.cpu { 8 } else { 64 });
     let mut source = Source::default();
     constants(&mut source, shape);
     source.constant("WIDTH", width).constant("SLICES", width / columns);
@@ -246,13 +252,33 @@ pub(crate) fn attention(shape: &Shape, split: Option<Split>) -> Kernel {
     Kernel { label: "attention", source, groups: [shape.heads, 1], together: 1 }
 }
 
-pub(crate) fn sample(shape: &Shape, cut: &Cut) -> Kernel {
+/// Norm, rotary embedding and cache of heads that come as one vector, queries, keys, values; `norms` and `bias` are their first fours
+/// among the layer's vectors.
+pub(crate) fn turn(shape: &Shape, stride_in: usize, norms: [usize; 2], bias: Option<usize>) -> Kernel {
+    let columns = shape.head / TILE;
     let mut source = Source::default();
     constants(&mut source, shape);
-    source.constant("WIDTH", if cut.cpu { 8 } else { 256 }).constant("VOCAB", shape.vocab);
-    source.constant("STRIDE_IN", shape.vocab_stride * 4);
+    source.constant("WIDTH", columns.next_multiple_of(8)).constant("STRIDE_IN", stride_in);
+    source.constant("STRIDE_OUT", shape.query_stride).constant("QUERY_NORM", norms[0]).constant("KEY_NORM", norms[1]);
+    source.constant("PART1", shape.heads * columns).constant("PART2", (shape.heads + shape.kv_heads) * columns);
+    source.number("EPSILON", shape.epsilon);
+    source.flag("BIAS", bias.is_some()).constant("BIASES", bias.unwrap_or(0));
+    source.bind(Access::Read, "input", VECTORS).bind(Access::Write, "output", VECTORS);
+    source.bind(Access::Read, "vectors", VECTORS).bind(Access::Read, "rope", VECTORS);
+    source.bind(Access::Write, "cache", VECTORS).bind(Access::Uniform, "entries", ENTRY_LIST);
+    source.piece(include_str!("shaders/entry.wgsl")).piece(include_str!("shaders/turn.wgsl"));
+    Kernel { label: "norm, turn", source, groups: [shape.heads + 2 * shape.kv_heads, 1], together: 1 }
+}
+
+pub(crate) fn sample(shape: &Shape, cut: &Cut) -> Kernel {
+    let width = if cut.cpu { 8 } else { 256 };
+    let mut source = Source::default();
+    constants(&mut source, shape);
+    source.constant("WIDTH", width).constant("VOCAB", shape.vocab).constant("CHUNK", shape.vocab.div_ceil(width));
+    source.constant("STRIDE_IN", shape.vocab_stride * 4).constant("MASK_STRIDE", shape.vocab.div_ceil(32));
     source.bind(Access::Read, "input", "array<f32>").bind(Access::Write, "entries", "array<vec4<u32>>");
     source.bind(Access::Write, "history", "array<u32>").bind(Access::Read, "settings", "array<Settings>");
+    source.bind(Access::Write, "scores", "array<f32>").bind(Access::Read, "masks", "array<u32>");
     source.piece(include_str!("shaders/sample.wgsl"));
     Kernel { label: "sample", source, groups: [1, 1], together: 1 }
 }

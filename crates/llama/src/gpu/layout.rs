@@ -102,9 +102,8 @@ fn pack_row(format: Format, row: usize, bytes: &[u8], planes: &mut [&mut [u32]])
             }
             Format::F16 | Format::BF16 => planes[0][index / 2 * 4 + row] |= word(0) << (index % 2 * 16),
             Format::Q8_0 => {
-                for (four, quants) in block[2..].chunks_exact(4).enumerate() {
-                    let quants = u32::from_le_bytes([quants[0], quants[1], quants[2], quants[3]]);
-                    planes[0][(index * 8 + four) * 4 + row] = quants;
+                for (column, &quant) in block[2..].iter().enumerate() {
+                    planes[0][index * 32 + column] |= u32::from(quant) << (row * 8);
                 }
                 half(planes, 1, index, word(0));
             }

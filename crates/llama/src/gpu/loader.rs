@@ -193,9 +193,9 @@ impl Current {
             return 0;
         }
         for ((plane, start), a_tile) in
-            self.planes.iter_mut().zip(shard.layout.planes()).zip(shard.layout.tile_words())
+            self.planes.iter_mut().zip(shard.whole.planes()).zip(shard.whole.tile_words())
         {
-            let at = shard.place.offset + 4 * (start + self.tiles * a_tile) as u64;
+            let at = shard.place.offset + 4 * (start + (shard.first_tile + self.tiles) * a_tile) as u64;
             device.queue.write_buffer(&shard.place.buffer, at, bytemuck::cast_slice(plane));
             plane.clear();
         }

@@ -1,5 +1,7 @@
 //! Which tensor goes where: matrices into few large buffers, cut where a binding cannot be as large; vectors side by side.
 
+use std::collections::BTreeMap;
+
 use super::device::Device;
 use super::layout::{Layout, TILE};
 use crate::checkpoint::{Part, Role, TensorInfo};
@@ -32,7 +34,12 @@ impl Place {
 #[derive(Debug, Clone)]
 pub(crate) struct Shard {
     pub(crate) first_row: usize,
+    /// These rows.
     pub(crate) layout: Layout,
+    /// All rows that lie here: a layer's queries, keys and values lie together where they are stored alike.
+    pub(crate) whole: Layout,
+    /// Where these rows begin in it.
+    pub(crate) first_tile: usize,
     pub(crate) place: Place,
 }
 
@@ -123,11 +130,22 @@ pub(crate) fn reordered(row: usize, head_dim: usize) -> usize {
 
 /// Bytes that the weights need, and the places of all tensors once they are allocated.
 pub(crate) struct Plan {
-    cuts: Vec<Vec<(usize, Layout)>>,
+    /// By tensor.
+    cuts: Vec<Vec<Cut>>,
     /// Bytes of each buffer.
     buffers: Vec<u64>,
-    /// Buffer and offset of every shard, in order.
-    places: Vec<(usize, u64)>,
+    largest: u64,
+    alignment: u64,
+}
+
+/// A shard before it has memory.
+struct Cut {
+    first_row: usize,
+    layout: Layout,
+    whole: Layout,
+    first_tile: usize,
+    buffer: usize,
+    offset: u64,
 }
 
 const LARGEST_BUFFER: u64 = 1 << 30;
@@ -138,43 +156,46 @@ impl Plan {
         let binding = u64::from(limits.max_storage_buffer_binding_size);
         let largest = limits.max_buffer_size.min(LARGEST_BUFFER.max(binding));
         let alignment = u64::from(limits.min_storage_buffer_offset_alignment.max(16));
-        let mut plan = Self { cuts: Vec::new(), buffers: Vec::new(), places: Vec::new() };
+        let mut plan = Self { cuts: Vec::new(), buffers: Vec::new(), largest, alignment };
+        let mut joined: BTreeMap<usize, (usize, u64)> = BTreeMap::new();
         for tensor in tensors {
             let mut cuts = Vec::new();
             if !is_vector(tensor.role) {
                 let layout = Layout::new(tensor.format, tensor.rows, tensor.columns);
-                let a_tile = layout.with_rows(TILE).bytes();
-                // Planes are rounded up by at most 16 bytes each.
-                let tiles = (binding.min(largest).saturating_sub(64) / a_tile) as usize;
-                let whole = matches!(tensor.role, Role::Embedding | Role::Output);
-                if tiles < 16.min(layout.tiles()) || !whole && tiles < layout.tiles() {
-                    let (needed, available) = (layout.bytes(), binding.min(largest));
-                    return Err(Error::TooLarge { what: format!("{:?}", tensor.role), needed, available });
+                let (whole, first_tile) = joint(tensor, tensors, &layout);
+                let tiles = tiles_at_once(tensor, &whole, binding.min(largest))?;
+                let mut first_row = 0;
+                while first_row < tensor.rows {
+                    let layout = layout.with_rows((tiles * TILE).min(tensor.rows - first_row));
+                    let (whole, (buffer, offset)) = match tensor.role {
+                        Role::Layer(layer, _) if whole.rows > layout.rows => {
+                            let place = joined.get(&layer).copied();
+                            let place = place.unwrap_or_else(|| plan.place(whole.bytes()));
+                            joined.insert(layer, place);
+                            (whole.clone(), place)
+                        }
+                        _ => (layout.clone(), plan.place(layout.bytes())),
+                    };
+                    let rows = layout.rows;
+                    cuts.push(Cut { first_row, layout, whole, first_tile, buffer, offset });
+                    first_row += rows;
                 }
-                // Shards of the output write into one buffer, whose ranges start at multiples of 256 bytes.
-                let tiles = if tiles < layout.tiles() { tiles / 16 * 16 } else { tiles };
-                let mut first = 0;
-                while first < tensor.rows {
-                    let rows = (tiles * TILE).min(tensor.rows - first);
-                    cuts.push((first, layout.with_rows(rows)));
-                    first += rows;
-                }
-            }
-            for (_, layout) in &cuts {
-                plan.place(layout.bytes().next_multiple_of(alignment), largest);
             }
             plan.cuts.push(cuts);
         }
         Ok(plan)
     }
 
-    fn place(&mut self, bytes: u64, largest: u64) {
-        if self.buffers.last().is_none_or(|used| used + bytes > largest) {
+    /// Finds room: the buffer, and where in it.
+    fn place(&mut self, bytes: u64) -> (usize, u64) {
+        let bytes = bytes.next_multiple_of(self.alignment);
+        if self.buffers.last().is_none_or(|used| used + bytes > self.largest) {
             self.buffers.push(0);
         }
         let buffer = self.buffers.len() - 1;
-        self.places.push((buffer, self.buffers[buffer]));
+        let offset = self.buffers[buffer];
         self.buffers[buffer] += bytes;
+        (buffer, offset)
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -183,27 +204,60 @@ impl Plan {
 
     /// Allocates.
     pub(crate) fn targets(
-        &self,
+        self,
         device: &Device,
         config: &Config,
         tensors: &[TensorInfo],
     ) -> (Vec<Target>, Vec<wgpu::Buffer>) {
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
         let buffers: Vec<_> =
             self.buffers.iter().map(|&bytes| device.buffer("weights", bytes, usage)).collect();
         let map = VectorMap::new(config);
-        let mut places = self.places.iter();
-        let targets = tensors.iter().zip(&self.cuts).map(|(tensor, cuts)| {
+        let targets = tensors.iter().zip(self.cuts).map(|(tensor, cuts)| {
             if is_vector(tensor.role) {
                 return Target::Vector(map.role(tensor.role));
             }
-            let shards = cuts.iter().zip(&mut places).map(|((first_row, layout), &(buffer, offset))| Shard {
-                first_row: *first_row,
-                layout: layout.clone(),
-                place: Place { buffer: buffers[buffer].clone(), offset, bytes: layout.bytes() },
+            let shards = cuts.into_iter().map(|cut| {
+                let place =
+                    Place { buffer: buffers[cut.buffer].clone(), offset: cut.offset, bytes: cut.whole.bytes() };
+                let Cut { first_row, layout, whole, first_tile, .. } = cut;
+                Shard { first_row, layout, whole, first_tile, place }
             });
             Target::Matrix(shards.collect())
         });
         (targets.collect(), buffers)
     }
+}
+
+/// A layer's queries, keys and values as one matrix, where they are stored alike, and the tile at which a tensor begins in it.
+fn joint(tensor: &TensorInfo, tensors: &[TensorInfo], layout: &Layout) -> (Layout, usize) {
+    let alone = (layout.clone(), 0);
+    let Role::Layer(layer, part) = tensor.role else { return alone };
+    let parts = [Part::Query, Part::Key, Part::Value];
+    let Some(index) = parts.iter().position(|&one| one == part) else { return alone };
+    let rows: Vec<usize> = parts
+        .iter()
+        .filter_map(|&part| tensors.iter().find(|other| other.role == Role::Layer(layer, part)))
+        .filter(|other| other.format == tensor.format)
+        .map(|other| other.rows)
+        .collect();
+    if rows.len() < parts.len() {
+        return alone;
+    }
+    (layout.with_rows(rows.iter().sum()), rows[..index].iter().sum::<usize>() / TILE)
+}
+
+/// Tiles of a matrix that one binding holds.
+fn tiles_at_once(tensor: &TensorInfo, whole: &Layout, available: u64) -> Result<usize> {
+    // Planes are rounded up by at most 16 bytes each.
+    let tiles = (available.saturating_sub(64) / (4 * whole.words_of_tile() as u64)) as usize;
+    if tiles >= whole.tiles() {
+        return Ok(whole.tiles());
+    }
+    // Shards of the output write into one buffer, whose ranges start at multiples of 256 bytes.
+    let tiles = tiles / 16 * 16;
+    if tiles == 0 || !matches!(tensor.role, Role::Embedding | Role::Output) {
+        return Err(Error::TooLarge { what: format!("{:?}", tensor.role), needed: whole.bytes(), available });
+    }
+    Ok(tiles)
 }

@@ -64,6 +64,8 @@ struct State {
     settings: wgpu::Buffer,
     history: wgpu::Buffer,
     logits: wgpu::Buffer,
+    scores: wgpu::Buffer,
+    masks: wgpu::Buffer,
     read: wgpu::Buffer,
 }
 
@@ -289,24 +291,44 @@ impl Model {
         self.device.queue.submit([encoder.finish()]);
     }
 
-    fn write_settings(&self, samplings: &[Sampling], shared_row: bool) {
+    fn write_settings(&self, samplings: &[Sampling], masks: &[Option<Mask>], shared_row: bool) {
         let mut words: Vec<u32> = Vec::with_capacity(12 * samplings.len());
-        for s in samplings {
-            words.extend(
-                [s.temperature, s.top_p, s.min_p, s.repetition_penalty, s.frequency_penalty]
-                    .map(f32::to_bits),
-            );
-            words.extend([
-                s.top_k,
-                s.window,
-                u32::from(shared_row),
-                s.seed as u32,
-                (s.seed >> 32) as u32,
-                0,
-                0,
-            ]);
+        for (lane, s) in samplings.iter().enumerate() {
+            let masked = masks.get(lane).is_some_and(Option::is_some);
+            let plain = s.temperature == 0.0 && s.repetition_penalty == 1.0 && s.frequency_penalty == 0.0;
+            let numbers = [s.temperature, s.top_p, s.min_p, s.repetition_penalty, s.frequency_penalty];
+            words.extend(numbers.map(f32::to_bits));
+            words.extend([s.top_k, s.window, u32::from(shared_row), s.seed as u32, (s.seed >> 32) as u32]);
+            words.extend([u32::from(masked), u32::from(plain)]);
         }
         self.device.queue.write_buffer(&self.state.settings, 0, bytemuck::cast_slice(&words));
+        let stride = 4 * self.config.vocab.div_ceil(32) as u64;
+        for (lane, mask) in (0..).zip(masks) {
+            if let Some(mask) = mask {
+                self.device.queue.write_buffer(&self.state.masks, lane * stride, bytemuck::cast_slice(&mask.0));
+            }
+        }
+    }
+
+    /// Whether masks are for lanes that there are, and let something through.
+    fn check_masks(&self, steps: usize, lanes: usize, masks: &[Option<Mask>]) -> Result<()> {
+        let vocab = self.config.vocab;
+        let wrong = |what: String| Err(Error::Input(what));
+        if masks.len() > lanes {
+            return wrong(format!("{} masks for {lanes} lanes", masks.len()));
+        }
+        for mask in masks.iter().flatten() {
+            if steps != 1 {
+                return wrong("a mask is for one step".into());
+            }
+            if mask.0.len() != vocab.div_ceil(32) {
+                return wrong(format!("the mask is not one of {vocab} tokens"));
+            }
+            if !(0..vocab).any(|token| mask.0[token / 32] >> (token % 32) & 1 == 1) {
+                return wrong("the mask lets no token through".into());
+            }
+        }
+        Ok(())
     }
 
     /// Dispatches for one token of one lane, its draw among them.
@@ -426,7 +448,6 @@ impl Backend for Model {
         samplings: &[Sampling],
         masks: &[Option<Mask>],
     ) -> Result<Vec<Vec<u32>>> {
-        let _ = masks;
         let lanes = samplings.len();
         if lanes == 0 || lanes > self.lanes {
             return Err(Error::Input(format!("there are {} lanes", self.lanes)));
@@ -438,6 +459,7 @@ impl Backend for Model {
             return Ok(vec![Vec::new(); lanes]);
         }
         samplings.iter().try_for_each(Sampling::check)?;
+        self.check_masks(steps, lanes, masks)?;
         let parted = self.sequence.parted();
         self.sequence.branches.resize(lanes.max(self.sequence.branches.len()), Vec::new());
         let first = self.sequence.shared.len() + self.sequence.branches[0].len();
@@ -446,13 +468,13 @@ impl Backend for Model {
         }
         self.catch_up(lanes);
         self.write_entries(&self.last_entries(lanes));
-        self.write_settings(samplings, !parted);
+        self.write_settings(samplings, masks, !parted);
         let longest = self.longest(lanes);
         self.submit(|model, pass| model.sampler.encode_lanes(pass, lanes));
         let way = Way { together: Self::together(lanes), beginning: false };
         if steps > 1 {
             self.prepare(way);
-            self.write_settings(samplings, false);
+            self.write_settings(samplings, &[], false);
         }
         let at_once = if self.device.is_cpu() { 1 } else { AT_ONCE };
         for start in (1..steps).step_by(at_once) {
@@ -502,6 +524,7 @@ impl<'a> Builder<'a> {
             own.push(buffer.clone());
             buffer
         };
+        let rows = options.lanes.next_multiple_of(Model::together(options.lanes));
         let state = State {
             entries: buffer("entries", 16 * ENTRIES, Usage::UNIFORM | Usage::STORAGE | Usage::COPY_DST),
             settings: buffer("settings", 48 * options.lanes, Usage::STORAGE | Usage::COPY_DST),
@@ -510,13 +533,12 @@ impl<'a> Builder<'a> {
                 4 * options.lanes * options.capacity,
                 Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC,
             ),
-            logits: buffer(
-                "logits",
-                16 * Model::together(options.lanes)
-                    .max(options.lanes)
-                    .next_multiple_of(Model::together(options.lanes))
-                    * shape.vocab_stride,
-                Usage::STORAGE | Usage::COPY_SRC,
+            logits: buffer("logits", 16 * rows * shape.vocab_stride, Usage::STORAGE | Usage::COPY_SRC),
+            scores: buffer("scores", 16 * options.lanes * shape.vocab_stride, Usage::STORAGE),
+            masks: buffer(
+                "masks",
+                4 * options.lanes * shape.vocab.div_ceil(32),
+                Usage::STORAGE | Usage::COPY_DST,
             ),
             read: buffer(
                 "read",
@@ -531,7 +553,8 @@ impl<'a> Builder<'a> {
         device.queue.write_buffer(&rope, 0, bytemuck::cast_slice(&turns));
         let kernel = kernel::sample(shape, &Cut::new(device));
         let layout = device.layout(&kernel.source.bindings);
-        let places = [&state.logits, &state.entries, &state.history, &state.settings].map(Place::whole);
+        let bound = [&state.logits, &state.entries, &state.history, &state.settings, &state.scores, &state.masks];
+        let places = bound.map(Place::whole);
         let group = device.bind(&layout, &places.each_ref().map(Place::binding));
         let sampler = (kernel, layout, group);
         Self { device, weights, shape, state, own, vectors, rope, ops: Vec::new(), sampler }
@@ -569,6 +592,8 @@ impl<'a> Builder<'a> {
         let most = split.map_or(0, |split| split.most);
         let parts = self.buffer("attended in parts", 16 * DECODING * most * shape.query_stride);
         let weighed = self.buffer("weights of the parts", 8 * DECODING * most * shape.heads);
+        let raw_stride = (config.query_width() + 2 * config.kv_width()).next_multiple_of(64) / 4;
+        let raw = self.buffer("heads", if config.qk_norm { 16 * ENTRIES * raw_stride } else { 0 });
         let gate = self.buffer("gate", 16 * ENTRIES * shape.gate_stride);
         let entries = Place::whole(&self.state.entries);
         let rope = Place::whole(&self.rope);
@@ -591,18 +616,31 @@ impl<'a> Builder<'a> {
                 bytes: 4 * map.layer_len() as u64,
             };
             let [q, k, v] = [part(Part::Query)?, part(Part::Key)?, part(Part::Value)?];
+            let together = q.whole.rows > q.layout.rows;
+            let stored = if together { vec![q] } else { vec![q, k, v] };
+            let bias = config.qkv_bias.then(|| map.part(Part::QueryBias) / 4);
+            let heads = Finish::Heads { tiles: [q.layout.tiles(), k.layout.tiles()], bias };
             let product = Product {
                 label: "query, key, value",
-                matrices: [q, k, v].map(|shard| shard.layout.clone()).to_vec(),
+                matrices: stored.iter().map(|shard| shard.whole.clone()).collect(),
                 gain: Some(map.part(Part::AttentionNorm) / 4),
-                finish: Finish::Heads { bias: config.qkv_bias.then(|| map.part(Part::QueryBias) / 4) },
+                finish: if config.qk_norm { Finish::Store } else { heads },
                 stride_in: shape.hidden_stride,
-                stride_out: shape.query_stride,
+                stride_out: if config.qk_norm { raw_stride } else { shape.query_stride },
                 split: None,
             };
-            let places = [&q.place, &k.place, &v.place, &hidden, &query, &vectors, &rope, &cache, &entries];
-            self.push(When::Always, What::Product(product), &places);
-            let whole = kernel::attention(shape, None);
+            let mut places: Vec<&Place> = stored.iter().map(|shard| &shard.place).collect();
+            if config.qk_norm {
+                places.extend([&hidden, &raw, &vectors]);
+                self.push(When::Always, What::Product(product), &places);
+                let norms = [map.part(Part::QueryNorm) / 4, map.part(Part::KeyNorm) / 4];
+                let what = What::Fixed(kernel::turn(shape, raw_stride, norms, bias), None);
+                self.push(When::Always, what, &[&raw, &query, &vectors, &rope, &cache, &entries]);
+            } else {
+                places.extend([&hidden, &query, &vectors, &rope, &cache, &entries]);
+                self.push(When::Always, What::Product(product), &places);
+            }
+            let whole = kernel::attention(shape, &Cut::new(self.device), None);
             let always = if split.is_some() { When::Beginning } else { When::Always };
             self.push(always, What::Fixed(whole, None), &[&query, &attended, &cache, &entries]);
             let output = part(Part::AttentionOutput)?;
@@ -618,7 +656,7 @@ impl<'a> Builder<'a> {
             let in_parts = Product { split, ..product.clone() };
             self.push(always, What::Product(product), &[&output.place, &attended, &hidden]);
             if let Some(split) = split {
-                let kernel = kernel::attention(shape, Some(split));
+                let kernel = kernel::attention(shape, &Cut::new(self.device), Some(split));
                 let what = What::Fixed(kernel, Some(split.span));
                 self.push(When::Decoding, what, &[&query, &parts, &cache, &entries, &weighed]);
                 let places = [&output.place, &parts, &hidden, &weighed, &entries];

@@ -16,6 +16,7 @@ pub(crate) struct Source {
     declarations: String,
     body: String,
     flags: Vec<&'static str>,
+    times: Vec<(&'static str, usize)>,
     pub(crate) bindings: Vec<Access>,
 }
 
@@ -55,26 +56,42 @@ impl Source {
         self
     }
 
+    /// Repeats the lines between `#for name` and `#end` so many times; `$` in them is the time's number.
+    pub(crate) fn repeat(&mut self, name: &'static str, times: usize) -> &mut Self {
+        self.times.push((name, times));
+        self
+    }
+
     /// The kernel's text.
     pub(crate) fn text(&self) -> String {
         let mut text = self.declarations.clone();
-        // Whether the lines of each open `#if` are kept.
-        let mut open: Vec<bool> = Vec::new();
-        for line in self.body.lines() {
+        self.expand(&mut self.body.lines(), true, &mut text);
+        text
+    }
+
+    /// Writes lines up to the `#end` or `#else` that closes them, which it answers; nothing is written unless `kept`.
+    fn expand<'a>(&self, lines: &mut std::str::Lines<'a>, kept: bool, text: &mut String) -> Option<&'a str> {
+        while let Some(line) = lines.next() {
             if let Some(name) = line.strip_prefix("#if ") {
-                open.push(self.flags.contains(&name.trim()));
-            } else if line == "#else" {
-                if let Some(kept) = open.last_mut() {
-                    *kept = !*kept;
+                let on = self.flags.contains(&name);
+                if self.expand(lines, kept && on, text) == Some("#else") {
+                    self.expand(lines, kept && !on, text);
                 }
-            } else if line == "#end" {
-                open.pop();
-            } else if open.iter().all(|&kept| kept) {
+            } else if let Some(name) = line.strip_prefix("#for ") {
+                let mut once = String::new();
+                self.expand(lines, kept, &mut once);
+                let times = self.times.iter().find(|(known, _)| *known == name).map_or(0, |(_, times)| *times);
+                for time in 0..times {
+                    text.push_str(&once.replace('$', &time.to_string()));
+                }
+            } else if line == "#end" || line == "#else" {
+                return Some(line);
+            } else if kept {
                 text.push_str(line);
                 text.push('\n');
             }
         }
-        text
+        None
     }
 }
 
@@ -86,7 +103,8 @@ mod tests {
     fn lines_of_other_variants_are_left_out() {
         let mut source = Source::default();
         source.flag("A", true).flag("B", false).constant("N", 3);
+        source.repeat("T", 2).piece("#for T\n$\n#if B\n#else\nx$\n#end\n#end\n");
         source.piece("#if A\na\n#if B\nb\n#else\nc\n#end\n#else\nd\n#end\ne\n");
-        assert_eq!(source.text(), "const N: u32 = 3u;\na\nc\ne\n");
+        assert_eq!(source.text(), "const N: u32 = 3u;\n0\nx0\n1\nx1\na\nc\ne\n");
     }
 }

@@ -25,8 +25,11 @@ fn main(
     for (var turn = 0u; turn < TURNS; turn++) {
         let tile = (workgroup.y * GRID + workgroup.x) * TURNS + turn;
         if tile >= TILES { break; }
-        var sums: array<vec4<f32>, SUMS>;
-        var squares: array<f32, ENTRIES>;
+#for ENTRIES
+        var sum$ = vec4<f32>();
+        var other$ = vec4<f32>();
+        var square$ = 0.0;
+#end
         for (var unit = invocation; unit < UNITS; unit += WIDTH) {
 #if TWO
             let w = weights0(tile, unit);
@@ -45,31 +48,31 @@ fn main(
             let gain0 = vectors[GAIN + unit * 2u];
             let gain1 = vectors[GAIN + unit * 2u + 1u];
 #end
-            for (var entry = 0u; entry < ENTRIES; entry++) {
-                let x = columns(first + entry, unit);
-                var x0 = x.a;
-                var x1 = x.b;
+#for ENTRIES
+            var x$ = columns(first + $u, unit);
 #if NORM
-                squares[entry] += dot(x0, x0) + dot(x1, x1);
-                x0 *= gain0;
-                x1 *= gain1;
+            square$ += dot(x$.a, x$.a) + dot(x$.b, x$.b);
+            x$.a *= gain0;
+            x$.b *= gain1;
 #end
-                sums[entry] += w.a * x0 + w.b * x1;
+            sum$ += w.a * x$.a + w.b * x$.b;
 #if TWO
-                sums[ENTRIES + entry] += v.a * x0 + v.b * x1;
+            other$ += v.a * x$.a + v.b * x$.b;
 #end
-            }
+#end
         }
 #if SUBGROUPS
-        for (var i = 0u; i < SUMS; i++) {
-            let sum = subgroupAdd(sums[i]);
-            if place == 0u { partial_sums[subgroup * SUMS + i] = sum; }
-        }
+#for ENTRIES
+        sum$ = subgroupAdd(sum$);
+        if place == 0u { partial_sums[subgroup * SUMS + $u] = sum$; }
+#if TWO
+        other$ = subgroupAdd(other$);
+        if place == 0u { partial_sums[subgroup * SUMS + ENTRIES + $u] = other$; }
+#end
 #if NORM
-        for (var i = 0u; i < ENTRIES; i++) {
-            let square = subgroupAdd(squares[i]);
-            if place == 0u { partial_squares[subgroup * ENTRIES + i] = square; }
-        }
+        square$ = subgroupAdd(square$);
+        if place == 0u { partial_squares[subgroup * ENTRIES + $u] = square$; }
+#end
 #end
         workgroupBarrier();
         if invocation < ENTRIES {
@@ -86,9 +89,14 @@ fn main(
                 square += partial_squares[i * ENTRIES + invocation];
             }
 #else
-        for (var i = 0u; i < SUMS; i++) { partial_sums[invocation * SUMS + i] = sums[i]; }
+#for ENTRIES
+        partial_sums[invocation * SUMS + $u] = sum$;
+#if TWO
+        partial_sums[invocation * SUMS + ENTRIES + $u] = other$;
+#end
 #if NORM
-        for (var i = 0u; i < ENTRIES; i++) { partial_squares[invocation * ENTRIES + i] = squares[i]; }
+        partial_squares[invocation * ENTRIES + $u] = square$;
+#end
 #end
         workgroupBarrier();
         for (var task = invocation; task < GATHERERS * SUMS; task += WIDTH) {

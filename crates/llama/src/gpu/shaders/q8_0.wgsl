@@ -1,7 +1,7 @@
 fn WEIGHTS_columns(words: vec4<u32>, scale: vec4<f32>) -> mat4x4<f32> {
-    return transpose(mat4x4<f32>(
-        vec4<f32>(unpack4xI8(words.x)) * scale.x, vec4<f32>(unpack4xI8(words.y)) * scale.y,
-        vec4<f32>(unpack4xI8(words.z)) * scale.z, vec4<f32>(unpack4xI8(words.w)) * scale.w));
+    return mat4x4<f32>(
+        vec4<f32>(unpack4xI8(words.x)) * scale, vec4<f32>(unpack4xI8(words.y)) * scale,
+        vec4<f32>(unpack4xI8(words.z)) * scale, vec4<f32>(unpack4xI8(words.w)) * scale);
 }
 
 fn WEIGHTS(tile: u32, unit: u32) -> Unit {
