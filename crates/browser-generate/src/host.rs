@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use attune_generate::ladder;
-use attune_generate::remote::{Head, Transport};
-use attune_generate::rung::{Failure, Kind, Local};
+use attune_generate::remote::{Head, Remote, Transport};
+use attune_generate::rung::{Draft, Failure, Kind, Local, Rung, Task, Told};
 use js_sys::Promise;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -124,6 +124,27 @@ impl Transport for Fetch {
         Box::pin(async move {
             JsFuture::from(self.0.part()).await.map(bytes).map_err(|e| caught(&e, "remote_failed"))
         })
+    }
+}
+
+/// A server that is lent to one ladder.
+pub(crate) struct Lent<'s>(pub(crate) &'s mut Remote<Fetch>);
+
+impl Rung for Lent<'_> {
+    fn kind(&self) -> Kind {
+        self.0.kind()
+    }
+
+    fn model(&self) -> Option<&str> {
+        self.0.model()
+    }
+
+    fn write<'w>(
+        &'w mut self,
+        task: Task<'w>,
+        tell: &'w mut dyn FnMut(Told),
+    ) -> Local<'w, Result<Vec<Draft>, Failure>> {
+        self.0.write(task, tell)
     }
 }
 

@@ -5,15 +5,15 @@ mod convert;
 mod host;
 mod model;
 mod polite;
-mod prose;
 mod trial;
 
 use std::rc::Rc;
 
 use attune_generate::Brief;
 use attune_generate::ladder::{Copy, Ladder, Left, Wanted};
+use attune_generate::prompt::messages;
 use attune_generate::remote::Remote;
-use attune_generate::rung::{Failure, Kind, Told};
+use attune_generate::rung::{Failure, Kind, Templates, Told};
 use js_sys::Promise;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -132,7 +132,7 @@ impl Writer {
         let settings = Settings { capacity: capacity.clamp(64, 8192), lanes: lanes.clamp(1, MOST.0), least };
         let model = |kind| Model::new(kind, host.clone(), clock.clone(), settings.clone());
         let models = [Kind::Gpu, Kind::Cpu].into_iter().filter(|kind| there(*kind)).map(model).collect();
-        let server = there(Kind::Remote).then(|| Remote::new(Fetch(host.clone()), server, prose::messages));
+        let server = there(Kind::Remote).then(|| Remote::new(Fetch(host.clone()), server, messages));
         Ok(Self { host, clock, models, absent, server })
     }
 
@@ -169,20 +169,18 @@ impl Writer {
         let wanted = read::<Asked>("wanted", &wanted)?.wanted()?;
         let (brief, notes) = Brief::parse(&brief).map_err(|error| thrown("brief", &error.to_string()))?;
         let host = self.host.clone();
-        let mut ladder = Ladder::new().with(Kind::Template, Ok(Box::new(prose::Template)));
-        for left in &self.absent {
-            if left.rung == Kind::Template {
-                ladder = Ladder::new();
-            }
-        }
+        let mut ladder = Ladder::new();
         for left in &self.absent {
             ladder = ladder.with(left.rung, Err(left.failure.clone()));
+        }
+        if !self.absent.iter().any(|left| left.rung == Kind::Template) {
+            ladder = ladder.with(Kind::Template, Ok(Box::new(Templates::default())));
         }
         for model in &mut self.models {
             ladder = ladder.with(Model::kind(model), Ok(Box::new(model)));
         }
         if let Some(server) = &mut self.server {
-            ladder = ladder.with(Kind::Remote, Ok(Box::new(prose::Lent(server))));
+            ladder = ladder.with(Kind::Remote, Ok(Box::new(host::Lent(server))));
         }
         let mut tell = |told: Told| host::tell(&host, &told);
         let work = ladder.compose(&brief, wanted, None, &self.clock, &mut tell);

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use attune_generate::local;
 use attune_generate::rung::{Draft, Failure, Kind, Local, Rung, Task, Told};
 use attune_llama::backend::Backend;
 use attune_llama::checkpoint::gguf::Reader;
@@ -117,7 +118,8 @@ impl Model {
     }
 
     fn rung<B: Backend + 'static>(&self, model: B, header: &Header) -> Result<Box<dyn Rung>, Failure> {
-        crate::prose::rung(self.kind, model, header)
+        let rung = local::Local::new(self.kind, model, &header.metadata)?;
+        Ok(Box::new(rung))
     }
 
     /// Streams the file into a device's memory. A shard that is wrong is fetched once more.
