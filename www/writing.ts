@@ -1,6 +1,6 @@
 // A product's copy, rewritten for this shopper while they watch. The module that writes is loaded at the first click, not before.
 
-import type { Answer, Brief, Candidate, Left, Rung, Writer, WriterEvent } from "attune/generate";
+import type { Answer, Brief, Candidate, Left, Repair, Rung, Writer, WriterEvent } from "attune/generate";
 import { type Product, number, text } from "./catalogue";
 import type { Profile } from "./module";
 import { nameOf } from "./page";
@@ -160,9 +160,9 @@ function choices(language: Language, { candidates }: Answer, chosen: number): El
 }
 
 /** The facts check: what the text says of the brief, what it leaves out, what was found and put right. */
-function checked(language: Language, { facts, repairs = [] }: Candidate): Element_ {
+function checked(language: Language, { facts, repairs }: Candidate): Element_ {
   const notes = facts.findings.map(({ what, reason }) => h("li", { class: "fact noted" }, h("span", { class: "mark", "aria-hidden": "true" }, "!"), what && `“${what}” `, reason));
-  const mended = repairs.map((repair) => h("li", { class: "fact noted" }, h("span", { class: "mark", "aria-hidden": "true" }, "↺"), repaired(repair)));
+  const mended = repairs.map((repair) => h("li", { class: "fact noted" }, h("span", { class: "mark", "aria-hidden": "true" }, "↺"), repaired(language, repair)));
   const fact = (words: string, said: boolean) => h("li", { class: said ? "fact said" : "fact" }, h("span", { class: "mark", "aria-hidden": "true" }, said ? "✓" : "–"), h("span", { class: "hidden" }, `${say(language, said ? "fact_said" : "fact_unsaid")}: `), words);
   return h(
     "div",
@@ -172,19 +172,20 @@ function checked(language: Language, { facts, repairs = [] }: Candidate): Elemen
   );
 }
 
-function repaired(repair: unknown): string {
-  if (typeof repair === "string") return repair;
-  const { what, reason, from, to } = (repair ?? {}) as Record<string, unknown>;
-  return [from ?? what, to ?? reason].filter((part) => typeof part === "string" && part !== "").join(" → ");
+/** What was changed: the piece before, the piece after. */
+function repaired(language: Language, { kind, before, after }: Repair): Child {
+  const whole = kind === "again" || kind === "template";
+  return h("span", {}, say(language, `repair_${kind}`), !whole && before && [" ", h("del", {}, before)], !whole && after && [" ", h("ins", {}, after)]);
 }
 
-function predicted(language: Language, { value: estimate, interval: [low, high], level, better_than }: NonNullable<Candidate["predicted"]>): Element_ {
-  const signed = (share: number) => `${share > 0 ? "+" : share < 0 ? "−" : "±"}${percent(language, Math.abs(share))}`;
+/** How much more often it is clicked than comparable copy, where there is a model of that. */
+function predicted(language: Language, { percentile, log_odds }: NonNullable<Candidate["predicted"]>): Element_ {
+  const [odds, low, high] = [log_odds.value, log_odds.low, log_odds.high].map((log) => Math.exp(log).toFixed(2));
   return h(
     "p",
     { class: "writing-line predicted" },
-    h("span", {}, say(language, "predicted"), " ", h("strong", {}, say(language, "better_than", { n: percent(language, better_than) }))),
-    h("small", { class: "quiet" }, say(language, "predicted_effect", { value: signed(estimate), low: signed(low), high: signed(high), level: percent(language, level) })),
+    h("span", {}, say(language, "predicted"), " ", h("strong", {}, say(language, "better_than", { n: percent(language, percentile / 100) }))),
+    h("small", { class: "quiet" }, say(language, "predicted_effect", { odds: odds ?? "", low: low ?? "", high: high ?? "" })),
   );
 }
 

@@ -13,13 +13,14 @@ use attune_generate::Brief;
 use attune_generate::ladder::{Copy, Ladder, Left, Wanted};
 use attune_generate::prompt::messages;
 use attune_generate::remote::Remote;
-use attune_generate::rung::{Failure, Kind, Templates, Told};
+use attune_generate::rung::{Failure, Kind, Rung as _, Templates, Told};
 use js_sys::Promise;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use convert::{JsResult, code_of, json, read, thrown};
-use host::{Clock, Fetch, Host, unless};
+pub use host::Host;
+use host::{Clock, Fetch, unless};
 use model::{Model, Settings};
 
 /// How a writer is set up.

@@ -15,6 +15,10 @@ use crate::trial;
 /// A device that is lost this often is not asked for again.
 const LOSSES: usize = 2;
 
+/// Tokens that a text on the GPU may have.
+#[cfg(feature = "gpu")]
+const BRANCH: usize = 384;
+
 /// How models are to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -91,6 +95,7 @@ impl Model {
         let device = Device::request(&DeviceOptions::default()).await?;
         let mut options = ModelOptions::default();
         (options.capacity, options.lanes) = (self.settings.capacity, self.settings.lanes);
+        options.branch = BRANCH.min(options.capacity);
         let Loaded { mut model, header } = self.receive(|| Loader::new(&device, options.clone())).await?;
         #[cfg(feature = "cpu")]
         if let Some(format) = header.tensors.iter().find(|tensor| tensor.rows > 1).map(|tensor| tensor.format) {

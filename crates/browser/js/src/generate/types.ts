@@ -78,14 +78,38 @@ export interface Wanted {
   signal?: AbortSignal;
 }
 
-/** A predicted effect, with its interval. */
-export interface Predicted {
-  effect: string;
+/** An estimate with a 90 % interval. */
+export interface Estimate {
   value: number;
-  interval: [number, number];
-  level: number;
-  /** Share of comparable copy that it is better than. */
-  better_than: number;
+  low: number;
+  high: number;
+}
+
+/** The predicted effect of a text beside comparable copy. */
+export interface TextEffect {
+  /** Log-odds of a click relative to comparable copy; 0 is as good as the mean. */
+  log_odds: Estimate;
+  /** Click-through rate where comparable copy has the training data's. */
+  rate: Estimate;
+  /** Better than this share of comparable copy, in percent. */
+  percentile: number;
+  /** `style`: most words are unknown, as in another language than the model's. */
+  evidence: "words" | "style";
+  /** Share of the words that the model knows. */
+  familiar: number;
+  /** What phrases and style add, from what matters most on. */
+  phrases: { text: string; span: { start: number; end: number }; contribution: number }[];
+  style: { name: string; contribution: number }[];
+  baseline: number;
+}
+
+/** One thing that was changed since a text was written. */
+export interface Repair {
+  kind: "corrected" | "removed" | "added" | "shortened" | "cleaned" | "again" | "template";
+  /** The piece before; empty for what was added. */
+  before: string;
+  /** The piece after; empty for what was removed. */
+  after: string;
 }
 
 /** One thing that is wrong with a text. */
@@ -101,10 +125,10 @@ export interface Finding {
 /** A text that may be shown. */
 export interface Candidate {
   text: string;
-  predicted: Predicted | null;
+  predicted: TextEffect | null;
   facts: { findings: Finding[]; said: string[]; unsaid: string[] };
-  /** What was put right, in order. */
-  repairs?: unknown[];
+  /** What was changed since it was written. */
+  repairs: Repair[];
 }
 
 export interface Left extends Failure {
