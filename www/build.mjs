@@ -59,7 +59,8 @@ cpSync(packaged, join(out, "attune"), { recursive: true, dereference: true });
 const exported = manifest.exports?.["."] ?? manifest.exports ?? manifest.module ?? manifest.main;
 const entry = typeof exported === "string" ? exported : (exported.browser ?? exported.import ?? exported.default);
 if (typeof entry !== "string") fail("the npm package names no module");
-const wasm = readdirSync(packaged, { recursive: true }).filter((file) => file.endsWith(".wasm"));
+const wasm = readdirSync(packaged).filter((file) => file === "attune_bg.wasm");
+const writes = existsSync(join(packaged, "attune.generate.js"));
 // Without a bundle the page is whole, in its own order, and says so.
 const model = existsSync(bundle) ? readFileSync(bundle) : null;
 if (model) writeFileSync(join(out, "demo.attune"), model);
@@ -84,6 +85,7 @@ const values = {
   bundle: model ? "demo.attune" : "",
   integrity: model ? `sha256-${sha256(model)}` : "",
   wasm: wasm.length === 1 ? `attune/${wasm[0]}` : "",
+  generate: writes ? "attune/attune.generate.js" : "",
 };
 const html = readFileSync(join(here, "index.html"), "utf8").replace(/\{\{(\w+)\}\}/g, (_, name) => {
   if (!(name in values)) fail(`index.html asks for ${name}`);

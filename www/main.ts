@@ -8,8 +8,9 @@ import { type Shown, whyPanel, youPanel } from "./panels";
 import { Ranking } from "./ranking";
 import { KEYS, read, readCart, readTuning, write } from "./storage";
 import { type Child, toNodes } from "./tree";
-import { type Line, browseView, cartView, checkoutView, itemView, missingView, searchView, thanksView, total } from "./views";
+import { type Line, asking, browseView, cartView, checkoutView, itemView, missingView, searchView, thanksView, total } from "./views";
 import { type Language, say } from "./words";
+import { type State, Writing, briefOf, shownText, writingView } from "./writing";
 
 const root = document.documentElement;
 const app = document.getElementById("app") as HTMLElement;
@@ -168,11 +169,53 @@ async function show(first = false): Promise<void> {
     return;
   }
   observer.disconnect();
+  if (moved) writing.stop();
   put("#main", view());
   if (!moved) return;
   scrollTo(0, 0);
   if (!first) document.getElementById("main")?.focus({ preventScroll: true });
   await tell(name, argument, product);
+}
+
+// Copy for this shopper: at most once a frame, and only while its product is on view.
+let drawn = 0;
+const writing = new Writing((state) => {
+  cancelAnimationFrame(drawn);
+  drawn = requestAnimationFrame(() => showWriting(state));
+});
+
+function showWriting(state: State): void {
+  const place = document.querySelector<HTMLElement>(`[data-copy="${CSS.escape(state.product)}"]`);
+  const product = byId.get(state.product);
+  if (!place || !product) return;
+  const own = (language() === "zh" && product.description_zh) || product.description || "";
+  const busy = state.phase === "starting" || state.phase === "writing";
+  const text = place.querySelector<HTMLElement>("[data-described]");
+  if (text) {
+    text.textContent = shownText(state) ?? own;
+    text.classList.toggle("draft", busy && shownText(state) !== null);
+    text.classList.toggle("written", state.phase === "done" && state.chosen >= 0);
+  }
+  const open = place.querySelector("details")?.open ?? false;
+  place.querySelector("[data-copy-ask]")?.replaceChildren(...toNodes(asking(language(), state.product, busy ? "write_stop" : state.answer ? "write_again" : "write")));
+  place.querySelector("[data-writing]")?.replaceChildren(...toNodes(writingView(language(), state)));
+  const details = place.querySelector("details");
+  if (details) details.open = open;
+}
+
+async function writeFor(id: string): Promise<void> {
+  const product = byId.get(id);
+  if (!product) return;
+  const profile = await ranking.profile().catch(() => null);
+  await writing.write(product, briefOf(language(), product, profile, catalogue.currency));
+}
+
+function choose(place: number): void {
+  const { state } = writing;
+  if (!state) return;
+  state.chosen = place;
+  showWriting(state);
+  document.querySelector<HTMLElement>(`[data-choose="${place}"]`)?.focus({ preventScroll: true });
 }
 
 /** What a route says about the shopper. */
@@ -298,6 +341,9 @@ document.addEventListener("click", (event) => {
   else if (data.you !== undefined) void openYou();
   else if (data.close !== undefined) drawer.close();
   else if (data.add !== undefined) void add(data.add);
+  else if (data.write !== undefined) void writeFor(data.write);
+  else if (data.writeStop !== undefined) writing.stop();
+  else if (data.choose !== undefined) choose(Number(data.choose));
   else if (data.step !== undefined) step(data.of ?? "", Number(data.step));
   else if (data.remove !== undefined) step(data.remove, 0);
   else if (data.pay !== undefined) void pay();

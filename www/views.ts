@@ -48,7 +48,7 @@ export function itemView(language: Language, catalogue: Catalogue, product: Prod
         h("p", { class: "card-brand" }, text(product, "brand")),
         h("h1", {}, name),
         h("p", { class: "item-foot" }, h("span", { class: "price" }, money(language, number(product, "price"), catalogue.currency)), stars(language, product)),
-        described && h("p", { class: "described" }, described),
+        h("div", { class: "copy", "data-copy": product.id }, described && h("p", { class: "described", "data-described": "" }, described), h("div", { class: "copy-ask", "data-copy-ask": "" }, asking(language, product.id, "write")), h("div", { class: "writing", "data-writing": "" })),
         inStock(product) ? h("button", { type: "button", class: "button wide", "data-add": product.id }, say(language, "add")) : h("p", { class: "quiet" }, say(language, "sold_out")),
         h("h2", { class: "small" }, say(language, "details")),
         h("dl", { class: "facts" }, facts.map((field) => [h("dt", {}, say(language, field)), h("dd", {}, field === "brand" ? text(product, field) : value(language, text(product, field)))])),
@@ -56,6 +56,13 @@ export function itemView(language: Language, catalogue: Catalogue, product: Prod
     ),
     more.length > 0 && h("section", { class: "slot", "aria-labelledby": "also" }, h("h2", { id: "also" }, say(language, "also")), h("ul", { class: "grid" }, more.map((other) => card(language, catalogue, other)))),
   );
+}
+
+/** The button that has a product's text written, or stops it. */
+export function asking(language: Language, id: string, word: "write" | "write_again" | "write_stop"): Child {
+  const stop = word === "write_stop";
+  const button = h("button", { type: "button", class: stop ? "chip" : "chip write", [stop ? "data-write-stop" : "data-write"]: id }, !stop && h("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, h("path", { d: "M4 20l1.2-4.6L16.4 4.2a1.8 1.8 0 0 1 2.6 0l.8.8a1.8 1.8 0 0 1 0 2.6L8.6 18.8z" })), say(language, word));
+  return [button, word === "write" && h("small", { class: "quiet" }, say(language, "write_text"))];
 }
 
 export interface Line {

@@ -196,6 +196,51 @@ shopper("cart, mock checkout, profile; then forgotten", async (page) => {
   assert.doesNotMatch(await page.textContent(".drawer"), /Bought|Put in cart|Items clicked|What you seem to like/);
 });
 
+for (const [language, name] of [["en", "a product's copy is written for this shopper"], ["zh", "the same in Chinese, on a phone"]]) {
+  const options = language === "zh" ? { viewport: { width: 390, height: 844 }, locale: "zh-CN" } : {};
+  shopper(name, async (page) => {
+    const paths = [];
+    page.on("request", (request) => paths.push(new URL(request.url()).pathname));
+    await open(page);
+    await page.click(`${FOR_YOU} > li:nth-child(3) .card-link`);
+    const own = await page.textContent("[data-described]");
+    await settled(page);
+    assert.deepEqual(paths.filter((path) => /generate|copywriter/.test(path)), [], "something was loaded before it was asked for");
+    await page.click("[data-write]");
+    await page.waitForSelector("[data-choose]", { timeout: 30_000 });
+    assert.match(await page.textContent(".writing-line"), language === "zh" ? /写成/ : /^(On your|From templates)/);
+    const written = await page.textContent("[data-described]");
+    assert.ok(written.length > 0 && written !== own, written);
+    if (language === "zh") assert.match(written, /[\u4e00-\u9fff]/);
+    assert.ok((await page.locator(".fact.said").count()) > 0, "no fact is said");
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0);
+    await page.click('[data-choose="-1"]');
+    assert.equal(await page.textContent("[data-described]"), own);
+    await page.click('[data-choose="0"]');
+    assert.equal(await page.textContent("[data-described]"), written);
+    assert.deepEqual(page.wrong.filter((line) => !/404/.test(line)), []);
+  }, options);
+}
+
+shopper("writing stops when it is told to, and when the page goes elsewhere", async (page) => {
+  await page.route("**/attune_generate_bg.wasm", async (route) => {
+    await new Promise((next) => setTimeout(next, 1500));
+    await route.continue().catch(() => {});
+  });
+  await open(page);
+  await page.click(`${FOR_YOU} > li:nth-child(3) .card-link`);
+  const own = await page.textContent("[data-described]");
+  await page.click("[data-write]");
+  await page.click("[data-write-stop]");
+  await page.waitForSelector("[data-write]");
+  assert.equal(await page.textContent("[data-described]"), own);
+  await page.click("[data-write]");
+  await page.click(".logo");
+  await page.waitForSelector(FOR_YOU);
+  await settled(page);
+  assert.deepEqual(page.wrong, []);
+});
+
 shopper("without the module the page keeps its own order and works", async (page) => {
   await page.route("**/*.wasm", (route) => route.abort());
   await page.route("**/demo.attune", (route) => route.abort());

@@ -15,8 +15,10 @@ use crate::{
     versions,
 };
 
-/// The script of `crates/browser` that bundles its JavaScript: `build.mjs OUT BINDGEN_DIR`.
+/// The script of `crates/browser` that bundles its JavaScript: `build.mjs OUT BINDGEN_DIR GENERATE_DIR`.
 const BUNDLE: &str = "crates/browser/js/build.mjs";
+/// The model that is part of the package.
+const COPYWRITER: &str = "models/copywriter.gguf";
 /// Engines compile a function when it is first called, and whole: what is inlined for its only caller is compiled
 /// although it does not run. Without this the first ranking takes 40 % longer and is no faster afterwards.
 const SMALL_FUNCTIONS: &str = "--one-caller-inline-max-function-size=1";
@@ -36,8 +38,20 @@ const WASM_FEATURES: [&str; 9] = [
 
 /// All that is not a surface. Linter, tests, examples and the debug build name the same packages, so that features unify
 /// alike and tract is compiled once.
-pub(crate) const NATIVE: [&str; 5] =
-    ["--workspace", "--exclude", "attune-browser", "--exclude", "attune-worker"];
+pub(crate) const NATIVE: [&str; 7] = [
+    "--workspace",
+    "--exclude",
+    "attune-browser",
+    "--exclude",
+    "attune-browser-generate",
+    "--exclude",
+    "attune-worker",
+];
+
+/// The wasm modules of the npm package: the package, its file's name, and how wasm-opt makes it ship. The second one's kernels
+/// are chosen for speed; what wasm-opt does for size would undo that.
+const MODULES: [(&str, &str, &str); 2] =
+    [("attune-browser", "attune_browser", "-Os"), ("attune-browser-generate", "attune_browser_generate", "-Os")];
 
 fn profile(ship: bool) -> &'static str {
     if ship { "ship" } else { "release" }
@@ -50,28 +64,59 @@ pub(crate) fn browser(ws: &Workspace, ship: bool) -> Result<()> {
         bail!("{BUNDLE} is not there yet: nothing bundles the browser's JavaScript");
     }
     let toolchain = Toolchain::choose(ws)?;
-    let package =
-        ["build", "--package", "attune-browser", "--lib", "--target", WASM, "--profile", profile(ship)];
-    run(toolchain.cargo(ws).args(package))?;
-    let wasm = ws.target_wasm.join(WASM).join(profile(ship)).join("attune_browser.wasm");
+    let folders: Vec<PathBuf> = MODULES
+        .iter()
+        .map(|(package, name, level)| module(ws, &toolchain, package, name, if ship { level } else { "-O1" }, ship, &[]))
+        .collect::<Result<_>>()?;
     let out = ws.npm(ship);
-    let mut inputs = vec![wasm.clone()];
+    let mut inputs: Vec<PathBuf> =
+        folders.iter().zip(MODULES).map(|(folder, (_, name, _))| folder.join(format!("{name}_bg.wasm"))).collect();
     files_under(&ws.root.join("crates/browser/js"), &mut inputs)?;
+    inputs.extend(Some(ws.root.join(COPYWRITER)).filter(|model| model.is_file()));
     let stamp = Stamp::of(&inputs, &out)?;
     if stamp.fresh() {
         return Ok(());
     }
-    let bindgen = ws.build.join(if ship { "bindgen-ship" } else { "bindgen" });
-    clear(&bindgen)?;
-    eprintln!("  wasm-bindgen");
-    run(ws.command(ws.wasm_bindgen()).args(["--target", "web", "--out-dir"]).arg(&bindgen).arg(&wasm))?;
-    optimise(ws, &bindgen.join("attune_browser_bg.wasm"), if ship { "-Os" } else { "-O1" })?;
     clear(&out)?;
     eprintln!("  {BUNDLE}");
     let surfaces = Surfaces { ship, native: "debug" };
-    run(ws.node(&surfaces).arg(&script).arg(&out).arg(&bindgen))?;
+    run(ws.node(&surfaces).arg(&script).arg(&out).args(&folders))?;
     pack(ws, &out, &ws.npm_packed(ship))?;
     stamp.write()
+}
+
+/// The module that writes without its CPU rung, as it would ship: for its size alone.
+pub(crate) fn without_cpu(ws: &Workspace) -> Result<PathBuf> {
+    let toolchain = Toolchain::choose(ws)?;
+    let (package, name, level) = MODULES[1];
+    let features = ["--no-default-features", "--features", "gpu"];
+    Ok(module(ws, &toolchain, package, name, level, true, &features)?.join(format!("{name}_bg.wasm")))
+}
+
+/// One module through cargo, wasm-bindgen and wasm-opt: the folder of wasm-bindgen's output.
+fn module(
+    ws: &Workspace,
+    toolchain: &Toolchain,
+    package: &str,
+    name: &str,
+    level: &str,
+    ship: bool,
+    features: &[&str],
+) -> Result<PathBuf> {
+    let build = ["build", "--package", package, "--lib", "--target", WASM, "--profile", profile(ship)];
+    run(toolchain.cargo(ws).args(build).args(features))?;
+    let wasm = ws.target_wasm.join(WASM).join(profile(ship)).join(format!("{name}.wasm"));
+    let variant = if features.is_empty() { "" } else { "-part" };
+    let out = ws.build.join(format!("bindgen{}-{name}{variant}", if ship { "-ship" } else { "" }));
+    let stamp = Stamp::of(&[wasm.clone()], &out)?;
+    if !stamp.fresh() {
+        clear(&out)?;
+        eprintln!("  wasm-bindgen {name}");
+        run(ws.command(ws.wasm_bindgen()).args(["--target", "web", "--out-dir"]).arg(&out).arg(&wasm))?;
+        optimise(ws, &out.join(format!("{name}_bg.wasm")), level)?;
+        stamp.write()?;
+    }
+    Ok(out)
 }
 
 /// `npm pack`, then unpacked: files missing from `package.json` are missing here too.

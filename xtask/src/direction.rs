@@ -42,9 +42,10 @@ const ALLOWED: [(&str, &[&str]); 14] = [
 const HOST: &str = "x86_64-unknown-linux-gnu";
 
 /// A package, the target it is built for, and what must not be anywhere below it, with every feature on.
-const BARRED: [(&str, &str, &[&str]); 4] = [
+const BARRED: [(&str, &str, &[&str]); 5] = [
     ("attune", WASM, &["js-sys", "web-sys", "wasm-bindgen", "worker", "wgpu", "tokio", "reqwest"]),
     ("attune", HOST, &["js-sys", "web-sys", "wasm-bindgen", "worker", "wgpu", "tokio", "reqwest"]),
+    ("attune-browser-generate", WASM, &["wgpu-core", "wgpu-hal", "naga", "worker", "tokio", "clap"]),
     ("attune-browser", WASM, &["wgpu", "worker", "tokio", "clap", "attune-train", "attune-simulate"]),
     (
         "attune-worker",

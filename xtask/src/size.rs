@@ -17,6 +17,10 @@ use crate::{
 
 /// Brotli bytes of the storefront's wasm.
 const BROWSER_BROTLI: u64 = 650_000;
+/// Brotli bytes of the wasm that writes: whole, and without the CPU rung.
+const GENERATE_BROTLI: (u64, u64) = (900_000, 500_000);
+/// Bytes of the model that is part of the package.
+const MODEL: u64 = 3_000_000;
 /// Gzip bytes of the JavaScript around it: the module's own.
 const GLUE_GZIP: u64 = 12_000;
 /// Gzip bytes of the scripts that a page with slots by attributes has besides.
@@ -25,14 +29,19 @@ const SLOTS_GZIP: u64 = 7_600;
 const LOG_GZIP: u64 = 3_000;
 /// Gzip bytes of the developer's panel.
 const DEBUG_GZIP: u64 = 5_000;
+/// Gzip bytes of the script around the wasm that writes: wasm-bindgen's half of WebGPU is most of it.
+const GENERATE_GZIP: u64 = 20_000;
 /// Scripts that are not the module's own, by what they are for, and their budgets.
-const SCRIPTS: [(&str, &[&str], u64); 3] = [
+const SCRIPTS: [(&str, &[&str], u64); 4] = [
     ("slots by attributes", &["attune.slots.js", "attune.early.js"], SLOTS_GZIP),
     ("slots' log", &["attune.log.js"], LOG_GZIP),
     ("developer's panel", &["attune.debug.js"], DEBUG_GZIP),
+    ("writing", &["attune.generate.js", "attune.generate.worker.js"], GENERATE_GZIP),
 ];
 /// Bytes of one bundle for a page.
 const BUNDLE: u64 = 1_500_000;
+/// The package's modules.
+const MODULES: [&str; 2] = ["attune_bg.wasm", "attune_generate_bg.wasm"];
 /// The first bytes of a bundle.
 const MAGIC: &[u8] = b"ATTUNE\0";
 
@@ -49,9 +58,10 @@ pub(crate) fn size(ws: &Workspace, json: bool) -> Result<()> {
     setup::ensure(ws, &[Need::Browser, Need::Worker], false)?;
     build::browser(ws, true)?;
     build::worker(ws, true)?;
-    let paths = [wasm_of(&ws.npm(true))?, wasm_of(&ws.worker(true))?];
+    let [browser, generate] = MODULES.map(|name| ws.npm(true).join(name));
+    let paths = [browser, generate, wasm_of(&ws.worker(true))?];
     let mut answer = Map::new();
-    for ((name, path), size) in ["browser", "worker"].into_iter().zip(&paths).zip(measure(ws, &paths)?) {
+    for ((name, path), size) in ["browser", "generate", "worker"].into_iter().zip(&paths).zip(measure(ws, &paths)?) {
         let mut entry = json!({ "path": path });
         for (key, value) in size.as_object().into_iter().flatten() {
             entry[key] = value.clone();
@@ -78,7 +88,9 @@ pub(crate) fn check(ws: &Workspace) -> Result<Counts> {
     files_under(&package, &mut scripts)?;
     scripts.retain(|path| path.extension().is_some_and(|e| e == "js" || e == "mjs"));
     let sum = |sizes: Vec<Value>, key: &str| sizes.iter().filter_map(|s| s[key].as_u64()).sum::<u64>();
-    let wasm = sum(measure(ws, &[wasm_of(&package)?])?, "brotli");
+    let brotli = |path: PathBuf| Ok::<_, anyhow::Error>(sum(measure(ws, &[path])?, "brotli"));
+    let wasm = brotli(package.join(MODULES[0]))?;
+    let generate = (brotli(package.join(MODULES[1]))?, brotli(build::without_cpu(ws)?)?);
     let mut parts = Vec::new();
     for (what, names, most) in SCRIPTS {
         let own: Vec<_> =
@@ -93,7 +105,12 @@ pub(crate) fn check(ws: &Workspace) -> Result<Counts> {
         if good { counts.passed += 1 } else { counts.failed += 1 }
     };
     budget("browser wasm, brotli".into(), wasm, BROWSER_BROTLI);
+    budget("wasm that writes, brotli".into(), generate.0, GENERATE_BROTLI.0);
+    budget("the same without the CPU rung, brotli".into(), generate.1, GENERATE_BROTLI.1);
     budget("browser JavaScript, gzip".into(), glue, GLUE_GZIP);
+    if let Ok(model) = fs::metadata(package.join("copywriter.gguf")) {
+        budget("models/copywriter.gguf".into(), model.len(), MODEL);
+    }
     for (name, bytes, most) in parts {
         budget(name, bytes, most);
     }

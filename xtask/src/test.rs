@@ -21,7 +21,8 @@ use crate::{
 pub(crate) const SUITES: [&str; 9] =
     ["direction", "native", "docs", "node", "browser", "worker", "faults", "size", "fuzz"];
 /// Built for the wasm target only where its linter has it.
-const SURFACES: [&str; 4] = ["--package", "attune-browser", "--package", "attune-worker"];
+const SURFACES: [&str; 6] =
+    ["--package", "attune-browser", "--package", "attune-browser-generate", "--package", "attune-worker"];
 /// The most that one file of scripted tests may take.
 const FILE_MILLISECONDS: u32 = 300_000;
 /// A Rust test that cannot run appends `its name: why` to the file this variable names.
