@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bundle;
+mod copywriter;
 mod data;
 mod evaluate;
 mod inspect;
@@ -50,6 +51,9 @@ enum Command {
     Evaluate(evaluate::Arguments),
     /// Tell what a log says, as a page: predicted and observed effects, the hold-out, what moved and why.
     Report(report::Arguments),
+    /// Train or measure the small copywriter.
+    #[command(subcommand)]
+    Copywriter(copywriter::Command),
     /// Rank candidates: one request a line in, one answer a line out.
     Rank(rank::Arguments),
     /// Show what a bundle is, and check it.
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => (arguments.json, train::run(&arguments)),
         Command::Evaluate(arguments) => (arguments.json, evaluate::run(&arguments)),
         Command::Report(arguments) => (arguments.json, report::run(&arguments)),
+        Command::Copywriter(command) => (command.json(), copywriter::run(command)),
         Command::Rank(arguments) => (false, rank::run(&arguments)),
         Command::Inspect(arguments) => (arguments.json, inspect::run(&arguments)),
         Command::Completions { shell } => {

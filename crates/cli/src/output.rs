@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
+use attune_copywriter::CopywriterError;
 use attune_train::TrainError;
 use attune_train::source::LoadError;
 use serde::Serialize;
@@ -33,6 +34,7 @@ pub(crate) fn failure(error: &anyhow::Error) -> Value {
             let core = cause.downcast_ref::<attune::Error>().map(attune::Error::code);
             core.or_else(|| cause.downcast_ref::<LoadError>().map(LoadError::code))
                 .or_else(|| cause.downcast_ref::<TrainError>().map(TrainError::code))
+                .or_else(|| cause.downcast_ref::<CopywriterError>().map(CopywriterError::code))
         })
         .unwrap_or("failed");
     json!({"error": {"code": code, "message": format!("{error:#}")}})
