@@ -1,7 +1,7 @@
 //! How facts stand before the network: an act in one line, its values as marks.
 //!
-//! `inform SLOT_MEMORY SLOT_NAME SLOT_TYPE isforbusinesscomputing=no` and a line feed. The slots are sorted, so that the
-//! order in which a shop gives its facts does not matter.
+//! `inform isforbusinesscomputing=no SLOT_MEMORY SLOT_NAME SLOT_TYPE` and a line feed. The slots are sorted by their names,
+//! so that the order in which a shop gives its facts does not matter.
 
 use attune_generate::act::{Act, Value};
 use attune_generate::delexicalise::{Marks, mark};
@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn facts_in_another_order_are_the_same_prompt() {
         let prompt_of = |act| prompt(&Act::parse(act).unwrap());
-        let line = "inform SLOT_MEMORY SLOT_NAME SLOT_TYPE isforbusinesscomputing=no\n";
+        let line = "inform isforbusinesscomputing=no SLOT_MEMORY SLOT_NAME SLOT_TYPE\n";
         assert_eq!(prompt_of("inform(name=a 1;type=laptop;memory=4 gb;isforbusinesscomputing=false)"), line);
         assert_eq!(prompt_of("inform(isforbusinesscomputing=no;memory=8 gb;type=laptop;name=b)"), line);
         assert_eq!(

@@ -62,7 +62,7 @@ fn greedy(writer: &Writer, prompt: &str) -> String {
 
 #[test]
 fn texts_are_learned_and_the_file_holds_them() {
-    let mut trainer = trainer(60, 0.0);
+    let mut trainer = trainer(150, 0.0);
     run(&mut trainer);
     let losses = &trainer.progress().losses;
     // Before it has learned, every token is as likely as any other.
