@@ -181,13 +181,14 @@ impl Trainer {
         self.samples.len().div_ceil(self.recipe.batch)
     }
 
-    /// The network with the lowest validation loss.
+    /// The network with the lowest validation loss; before the first pass has ended, the network as it is.
     ///
     /// # Errors
     /// candle's.
     pub fn best(&self) -> Result<Network, CopywriterError> {
+        let weights = if self.progress.best.is_some() { &self.best } else { &self.weights };
         let mut tensors = HashMap::new();
-        for ((name, sizes), values) in self.shape().tensors().into_iter().zip(&self.best) {
+        for ((name, sizes), values) in self.shape().tensors().into_iter().zip(weights) {
             tensors.insert(name, Tensor::from_slice(values, sizes, &Device::Cpu)?);
         }
         Ok(Network::new(self.shape().clone(), tensors)?)
