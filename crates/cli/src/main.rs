@@ -6,6 +6,7 @@
 
 mod bundle;
 mod clock;
+mod copywriter;
 mod data;
 mod engine;
 mod evaluate;
@@ -61,6 +62,9 @@ enum Command {
     /// Learn what headlines do, score texts, and choose the best few.
     #[command(subcommand)]
     Text(text::Command),
+    /// Train or measure the small copywriter.
+    #[command(subcommand)]
+    Copywriter(copywriter::Command),
     /// Rank candidates: one request a line in, one answer a line out.
     Rank(rank::Arguments),
     /// Write copy from a brief of facts, or from a catalogue; or let a model go on with a text.
@@ -88,6 +92,7 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => (arguments.json, evaluate::run(&arguments)),
         Command::Report(arguments) => (arguments.json, report::run(&arguments)),
         Command::Text(command) => (command.json(), text::run(&command)),
+        Command::Copywriter(command) => (command.json(), copywriter::run(command)),
         Command::Rank(arguments) => (false, rank::run(&arguments)),
         Command::Generate(arguments) => (arguments.json(), generate::run(&arguments)),
         Command::Serve(arguments) => (false, serve::run(&arguments)),

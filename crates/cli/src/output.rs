@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
+use attune_copywriter::CopywriterError;
 use attune_generate::rung::Failure;
 use attune_train::TrainError;
 use attune_train::source::LoadError;
@@ -36,6 +37,7 @@ pub(crate) fn failure(error: &anyhow::Error) -> Value {
                 .or_else(|| cause.downcast_ref::<Failure>().map(|failure| failure.code))
                 .or_else(|| cause.downcast_ref::<attune_llama::Error>().map(attune_llama::Error::code))
                 .or_else(|| cause.downcast_ref::<TrainError>().map(TrainError::code))
+                .or_else(|| cause.downcast_ref::<CopywriterError>().map(CopywriterError::code))
         })
         .unwrap_or("failed");
     json!({"error": {"code": code, "message": format!("{error:#}")}})
