@@ -6,7 +6,7 @@ use std::fs;
 
 use attune_llama::backend::{Backend, Mask};
 use attune_llama::checkpoint::{Limits, Sink, llama2c, safetensors};
-use attune_llama::gpu::{Device, check, DeviceOptions, Loader, Model, ModelOptions};
+use attune_llama::gpu::{Device, DeviceOptions, Loader, Model, ModelOptions, check};
 use attune_llama::sample::{Sampler, Sampling, uniform};
 use attune_llama::{Error, cpu};
 use pollster::block_on as now;
@@ -80,7 +80,10 @@ fn golden(name: &str) -> Golden {
 
 fn furthest(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| if a.is_nan() || b.is_nan() { f32::MAX } else { (a - b).abs() }).fold(0.0, f32::max)
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| if a.is_nan() || b.is_nan() { f32::MAX } else { (a - b).abs() })
+        .fold(0.0, f32::max)
 }
 
 #[test]
@@ -233,7 +236,8 @@ fn a_model_that_is_too_large_is_refused_before_it_is_there() {
     let json = String::from_utf8(fixture("llama", "config.json")).unwrap();
     let mut options = room(64, 1);
     options.memory = Some(10_000);
-    let mut reader = safetensors::Reader::new(Limits::default(), &json, Loader::new(&device, options)).unwrap();
+    let mut reader =
+        safetensors::Reader::new(Limits::default(), &json, Loader::new(&device, options)).unwrap();
     let error = reader.push(&fixture("llama", "model.safetensors")).unwrap_err();
     assert!(matches!(error, Error::TooLarge { available: 10_000, .. }), "{error}");
 }

@@ -94,7 +94,9 @@ impl Weights {
         let mut formats = formats.iter().copied().cycle();
         let mut format = || formats.next().unwrap_or(Format::F32);
         let mut tensors = Vec::new();
-        for role in [Role::OutputNorm, Role::Layer(0, Part::AttentionNorm), Role::Layer(0, Part::FeedForwardNorm)] {
+        for role in
+            [Role::OutputNorm, Role::Layer(0, Part::AttentionNorm), Role::Layer(0, Part::FeedForwardNorm)]
+        {
             tensors.push(TensorInfo { role, format: Format::F32, rows: 1, columns: WIDTH });
         }
         for part in MATRICES {
@@ -137,12 +139,20 @@ impl Weights {
         let norm = |role: Role, x: &[f32]| -> Vec<f32> {
             let square: f32 = x.iter().map(|x| x * x).sum();
             let factor = 1.0 / (square / WIDTH as f32 + self.config.norm_epsilon).sqrt();
-            numbers.get(&role).map_or(&[][..], Vec::as_slice).iter().zip(x).map(|(g, x)| g * x * factor).collect()
+            numbers
+                .get(&role)
+                .map_or(&[][..], Vec::as_slice)
+                .iter()
+                .zip(x)
+                .map(|(g, x)| g * x * factor)
+                .collect()
         };
         let part = |part| Role::Layer(0, part);
         let (mut keys, mut values, mut hidden) = (Vec::new(), Vec::new(), Vec::new());
         for (position, &token) in tokens.iter().enumerate() {
-            hidden = numbers.get(&Role::Embedding).map_or(&[][..], Vec::as_slice)[token as usize * WIDTH..][..WIDTH].to_vec();
+            hidden = numbers.get(&Role::Embedding).map_or(&[][..], Vec::as_slice)[token as usize * WIDTH..]
+                [..WIDTH]
+                .to_vec();
             let x = norm(part(Part::AttentionNorm), &hidden);
             let query = self.turned(product(part(Part::Query), &x), position);
             keys.push(self.turned(product(part(Part::Key), &x), position));
@@ -171,7 +181,8 @@ impl Weights {
         let mut out = vec![0.0; WIDTH];
         for (at, out) in (0..).step_by(head).zip(out.chunks_exact_mut(head)) {
             let score = |key: &Vec<f32>| -> f32 {
-                key[at..].iter().zip(&query[at..at + head]).map(|(k, q)| k * q).sum::<f32>() / (head as f32).sqrt()
+                key[at..].iter().zip(&query[at..at + head]).map(|(k, q)| k * q).sum::<f32>()
+                    / (head as f32).sqrt()
             };
             let scores: Vec<f32> = keys.iter().map(score).collect();
             let most = scores.iter().copied().fold(f32::MIN, f32::max);

@@ -94,12 +94,14 @@ impl Cut {
         Self { subgroup: device.subgroup(), cpu: device.is_cpu() }
     }
 
-    /// Invocations of a workgroup that shares `items` pieces of work for `entries` entries.
-    fn width(&self, items: usize, entries: usize) -> usize {
+    /// Invocations of a workgroup that shares `items` pieces of work and keeps so many sums and squares.
+    fn width(&self, items: usize, sums: usize, squares: usize) -> usize {
         if self.cpu {
             return 8;
         }
-        let most = (256 / entries.next_power_of_two()).max(64);
+        // Without subgroups all of them meet in 16 KiB of shared memory, an eighth of which is for what is gathered.
+        let kept = if self.subgroup.is_some() { 32 * sums } else { 16 * sums + 4 * squares };
+        let most = (12_288 / kept / 32 * 32).clamp(32, 256);
         items.next_multiple_of(32).clamp(32, most)
     }
 
@@ -168,8 +170,8 @@ impl Product {
         let two = self.finish == Finish::SwiGlu;
         let units = layout.units();
         let tiles = if two { layout.tiles() } else { self.matrices.iter().map(Layout::tiles).sum() };
-        let width = cut.width(units, entries);
         let sums = if two { 2 * entries } else { entries };
+        let width = cut.width(units, sums, entries);
         let mut source = Source::default();
         constants(&mut source, shape);
         source.constant("WIDTH", width).constant("TURNS", cut.turns()).constant("TILES", tiles);
@@ -259,8 +261,13 @@ pub(crate) fn turn(shape: &Shape, stride_in: usize, norms: [usize; 2], bias: Opt
     let mut source = Source::default();
     constants(&mut source, shape);
     source.constant("WIDTH", columns.next_multiple_of(8)).constant("STRIDE_IN", stride_in);
-    source.constant("STRIDE_OUT", shape.query_stride).constant("QUERY_NORM", norms[0]).constant("KEY_NORM", norms[1]);
-    source.constant("PART1", shape.heads * columns).constant("PART2", (shape.heads + shape.kv_heads) * columns);
+    source
+        .constant("STRIDE_OUT", shape.query_stride)
+        .constant("QUERY_NORM", norms[0])
+        .constant("KEY_NORM", norms[1]);
+    source
+        .constant("PART1", shape.heads * columns)
+        .constant("PART2", (shape.heads + shape.kv_heads) * columns);
     source.number("EPSILON", shape.epsilon);
     source.flag("BIAS", bias.is_some()).constant("BIASES", bias.unwrap_or(0));
     source.bind(Access::Read, "input", VECTORS).bind(Access::Write, "output", VECTORS);
@@ -274,7 +281,10 @@ pub(crate) fn sample(shape: &Shape, cut: &Cut) -> Kernel {
     let width = if cut.cpu { 8 } else { 256 };
     let mut source = Source::default();
     constants(&mut source, shape);
-    source.constant("WIDTH", width).constant("VOCAB", shape.vocab).constant("CHUNK", shape.vocab.div_ceil(width));
+    source
+        .constant("WIDTH", width)
+        .constant("VOCAB", shape.vocab)
+        .constant("CHUNK", shape.vocab.div_ceil(width));
     source.constant("STRIDE_IN", shape.vocab_stride * 4).constant("MASK_STRIDE", shape.vocab.div_ceil(32));
     source.bind(Access::Read, "input", "array<f32>").bind(Access::Write, "entries", "array<vec4<u32>>");
     source.bind(Access::Write, "history", "array<u32>").bind(Access::Read, "settings", "array<Settings>");

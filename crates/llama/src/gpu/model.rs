@@ -307,7 +307,11 @@ impl Model {
         let stride = 4 * self.config.vocab.div_ceil(32) as u64;
         for (lane, mask) in (0..).zip(masks) {
             if let Some(mask) = mask {
-                self.device.queue.write_buffer(&self.state.masks, lane * stride, bytemuck::cast_slice(&mask.0));
+                self.device.queue.write_buffer(
+                    &self.state.masks,
+                    lane * stride,
+                    bytemuck::cast_slice(&mask.0),
+                );
             }
         }
     }
@@ -566,7 +570,8 @@ impl<'a> Builder<'a> {
         device.queue.write_buffer(&rope, 0, bytemuck::cast_slice(&turns));
         let kernel = kernel::sample(shape, &Cut::new(device));
         let layout = device.layout(&kernel.source.bindings);
-        let bound = [&state.logits, &state.entries, &state.history, &state.settings, &state.scores, &state.masks];
+        let bound =
+            [&state.logits, &state.entries, &state.history, &state.settings, &state.scores, &state.masks];
         let places = bound.map(Place::whole);
         let group = device.bind(&layout, &places.each_ref().map(Place::binding));
         let sampler = (kernel, layout, group);
