@@ -6,7 +6,7 @@ use super::source::{Access, Source};
 use crate::checkpoint::Format;
 
 /// Entries that one chunk of a prompt has at most.
-pub(crate) const ENTRIES: usize = 64;
+pub(crate) const ENTRIES: usize = 256;
 
 /// A lane that marks an entry of nobody.
 pub(crate) const NOBODY: u32 = u32::MAX;
@@ -162,7 +162,7 @@ fn constants(source: &mut Source, shape: &Shape) {
 }
 
 const VECTORS: &str = "array<vec4<f32>>";
-const ENTRY_LIST: &str = "array<vec4<u32>, 64>";
+const ENTRY_LIST: &str = "array<vec4<u32>, 256>";
 
 impl Product {
     pub(crate) fn kernel(&self, shape: &Shape, cut: &Cut, entries: usize) -> Kernel {
