@@ -109,7 +109,7 @@ impl Cut {
     pub(crate) fn split(&self, shape: &Shape) -> Option<Split> {
         let span = shape.capacity.div_ceil(16).next_multiple_of(64);
         let most = shape.capacity.div_ceil(span);
-        (!self.cpu && shape.head % 8 == 0 && most > 1).then_some(Split { span, most })
+        (!self.cpu && shape.head.is_multiple_of(8) && most > 1).then_some(Split { span, most })
     }
 
     /// Tiles that a workgroup computes one after the other.
