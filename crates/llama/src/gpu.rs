@@ -58,7 +58,7 @@ impl ModelOptions {
                 "a model has at least one token of capacity, and one to 16 lanes".into(),
             ));
         }
-        if config.head_dim % 4 != 0 {
+        if !config.head_dim.is_multiple_of(4) {
             return Err(Error::Unsupported(format!("heads of {} numbers", config.head_dim)));
         }
         Ok(())

@@ -153,7 +153,7 @@ const LARGEST_BUFFER: u64 = 1 << 30;
 impl Plan {
     pub(crate) fn new(device: &Device, tensors: &[TensorInfo]) -> Result<Self> {
         let limits = device.limits();
-        let binding = u64::from(limits.max_storage_buffer_binding_size);
+        let binding = limits.max_storage_buffer_binding_size;
         let largest = limits.max_buffer_size.min(LARGEST_BUFFER.max(binding));
         let alignment = u64::from(limits.min_storage_buffer_offset_alignment.max(16));
         let mut plan = Self { cuts: Vec::new(), buffers: Vec::new(), largest, alignment };

@@ -417,8 +417,10 @@ impl Backend for Model {
         self.device.queue.write_buffer(&self.state.history, 4 * before as u64, bytemuck::cast_slice(tokens));
         // All but the last, which the next step runs.
         let last = self.sequence.shared.len() - 1;
-        for start in (first..last).step_by(ENTRIES) {
-            let end = last.min(start + ENTRIES);
+        // A slow device's display must not stand still.
+        let at_once = if self.device.is_cpu() { 32 } else { ENTRIES };
+        for start in (first..last).step_by(at_once) {
+            let end = last.min(start + at_once);
             let chunk: Vec<[u32; 4]> = (start..end)
                 .map(|at| [self.sequence.shared[at], at as u32, 0, self.capacity as u32])
                 .collect();
