@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use attune_copywriter::corpus::{self, Corpus};
 use attune_copywriter::evaluate::evaluate;
 use attune_copywriter::gguf::{self, About};
-use attune_copywriter::samples::Sample;
+use attune_copywriter::samples::{Pair, Sample};
 use attune_copywriter::shape::Shape;
 use attune_copywriter::trainer::{Advance, Recipe, Trainer};
 use attune_copywriter::vocabulary::Vocabulary;
@@ -51,8 +51,8 @@ pub(crate) struct Train {
     /// A saved run to go on with; its sizes and recipe hold then.
     #[arg(long, value_name = "FILE.run")]
     resume: Option<PathBuf>,
-    /// About how many million parameters.
-    #[arg(long, default_value_t = 2, value_parser = clap::builder::PossibleValuesParser::new(["1", "2", "5", "15"]).map(|text| text.parse::<usize>().unwrap_or(2)))]
+    /// About how many million parameters: 1, 2, 5 or 15.
+    #[arg(long, default_value_t = 2, value_parser = millions)]
     parameters: usize,
     /// Tokens of the vocabulary.
     #[arg(long, default_value_t = 2048)]
@@ -105,6 +105,13 @@ pub(crate) struct Evaluate {
     json: bool,
 }
 
+fn millions(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(millions @ (1 | 2 | 5 | 15)) => Ok(millions),
+        _ => Err("there are sizes of 1, 2, 5 and 15".to_owned()),
+    }
+}
+
 impl Command {
     pub(crate) fn json(&self) -> bool {
         match self {
@@ -131,7 +138,7 @@ fn train(arguments: &Train) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("the folder {}", folder.display()))?;
     let corpus = Corpus::read(&arguments.data)?;
     let samples = |vocabulary: &Vocabulary, context| {
-        let of = |pairs: &[_]| {
+        let of = |pairs: &[Pair]| {
             let samples = pairs.iter().map(|pair| Sample::new(pair, vocabulary, context));
             samples.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()
         };

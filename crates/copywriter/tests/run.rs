@@ -85,10 +85,10 @@ fn texts_are_learned_and_the_file_holds_them() {
     assert!(read.write(&"long ".repeat(64), by).is_err());
 
     // A file cut short anywhere, or with a bit turned in its head, is refused or read; never a panic.
-    for end in (0..bytes.len()).step_by(997).chain(0..400) {
+    for end in (0..bytes.len()).step_by(1_999).chain((0..400).step_by(7)) {
         assert!(gguf::read(&bytes[..end]).is_err(), "cut at {end}");
     }
-    for at in 0..600 {
+    for at in (0..600).step_by(5) {
         let mut broken = bytes.clone();
         broken[at] ^= 0x81;
         let _ = gguf::read(&broken);
