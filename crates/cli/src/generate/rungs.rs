@@ -25,7 +25,7 @@ use crate::prediction;
 const ADDRESS: &str = "ATTUNE_SERVER";
 const KEY: &str = "ATTUNE_SERVER_KEY";
 
-/// Which rungs there are.
+// Which rungs there are. (A doc comment would become the help of the commands that have them.)
 #[derive(Debug, Args, Clone)]
 pub(crate) struct RungArguments {
     /// A GGUF file, or `smollm2`; the copywriter that comes with Attune, else SmolLM2, when absent.
