@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    compose: compose::Arguments,
+    compose: compose::ComposeArguments,
 }
 
 #[derive(Subcommand)]

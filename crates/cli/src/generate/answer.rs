@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use attune_generate::ladder::{Candidate, Copy, Left, Predicted};
+use attune::TextEffect;
+use attune::text::Evidence;
+use attune_generate::ladder::{Candidate, Copy, Left};
 use attune_generate::repair::{Repair, RepairKind};
 
 /// All of it.
@@ -46,14 +48,14 @@ fn checks(candidate: &Candidate) -> String {
     }
 }
 
-fn effect(predicted: &Predicted) -> String {
-    let [low, high] = predicted.interval;
+/// Against comparable copy: e to the log-odds is close to the ratio of the click-through rates, which are small.
+fn effect(predicted: &TextEffect) -> String {
+    let [value, low, high] = [predicted.log_odds.value, predicted.log_odds.low, predicted.log_odds.high]
+        .map(|log_odds| 100.0 * log_odds.exp_m1());
+    let unsure = if predicted.evidence == Evidence::Style { ", by its style alone" } else { "" };
     format!(
-        "{} {:+.3} ({low:+.3} to {high:+.3} at {:.0} %), better than {:.0} % of comparable copy",
-        predicted.effect,
-        predicted.value,
-        100.0 * predicted.level,
-        100.0 * predicted.better_than
+        "clicks {value:+.0} % against comparable copy ({low:+.0} to {high:+.0} % at 90 %), better than {:.0} % of it{unsure}",
+        predicted.percentile
     )
 }
 

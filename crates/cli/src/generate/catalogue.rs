@@ -145,7 +145,9 @@ fn product(number: usize, value: Value, currency: Option<&str>) -> Product {
 /// The facts of a product as shops have them: what is not known to be for shoppers (margins, stock) is left out.
 fn facts(mut object: Map<String, Value>, currency: Option<&str>) -> Value {
     if let Some(Value::Object(fields)) = object.remove("fields") {
-        fields.into_iter().for_each(|(name, value)| drop(object.entry(name).or_insert(value)));
+        for (name, value) in fields {
+            object.entry(name).or_insert(value);
+        }
     }
     let mut facts = Map::new();
     for name in ["name", "brand", "category", "description", "claims"] {

@@ -18,7 +18,7 @@ use crate::output;
 const MOST: usize = 64;
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct ComposeArguments {
     /// The brief; `-` reads it from standard input.
     #[arg(long, value_name = "FILE", required_unless_present = "catalogue", conflicts_with = "catalogue")]
     brief: Option<PathBuf>,
@@ -47,7 +47,7 @@ pub(super) struct Arguments {
     pub(super) json: bool,
 }
 
-pub(super) async fn run(arguments: &Arguments) -> Result<()> {
+pub(super) async fn run(arguments: &ComposeArguments) -> Result<()> {
     ensure!((1..=MOST).contains(&arguments.n), "--n is 1 to {MOST}");
     match (&arguments.brief, &arguments.catalogue, &arguments.segments, &arguments.out) {
         (Some(path), ..) => one(arguments, path).await,
@@ -56,7 +56,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
-async fn one(arguments: &Arguments, path: &Path) -> Result<()> {
+async fn one(arguments: &ComposeArguments, path: &Path) -> Result<()> {
     let (brief, notes) = Brief::parse(&text(path)?).map_err(|error| {
         let code = match &error {
             BriefError::Empty => "brief_empty",
@@ -83,7 +83,7 @@ async fn one(arguments: &Arguments, path: &Path) -> Result<()> {
     output::text(&answer::text(&copy, &notes))
 }
 
-async fn all(arguments: &Arguments, catalogue: &Path, segments: &Path, out: &Path) -> Result<()> {
+async fn all(arguments: &ComposeArguments, catalogue: &Path, segments: &Path, out: &Path) -> Result<()> {
     let products = catalogue::products(catalogue, arguments.currency.as_deref())?;
     let segments = catalogue::segments(segments)?;
     let mut rungs = Rungs::new(&arguments.rungs, |_| {})?;

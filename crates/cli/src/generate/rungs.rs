@@ -4,8 +4,9 @@ mod model;
 
 use std::path::PathBuf;
 
+use attune::TextModel;
 use attune_generate::Brief;
-use attune_generate::ladder::{Copy, Ladder, Left, Predictor, Wanted};
+use attune_generate::ladder::{Copy, Ladder, Left, Wanted};
 use attune_generate::prompt::messages;
 use attune_generate::remote::Remote;
 use attune_generate::rung::{Failure, Kind, Rung, Task, Templates, Told};
@@ -24,7 +25,7 @@ use crate::prediction;
 const ADDRESS: &str = "ATTUNE_SERVER";
 const KEY: &str = "ATTUNE_SERVER_KEY";
 
-/// Which rungs there are.
+// Which rungs there are. (A doc comment would become the help of the commands that have them.)
 #[derive(Debug, Args, Clone)]
 pub(crate) struct RungArguments {
     /// A GGUF file, or `smollm2`; the copywriter that comes with Attune, else SmolLM2, when absent.
@@ -79,7 +80,7 @@ impl RungArguments {
 pub(crate) struct Rungs {
     models: Result<[Model; 2], Failure>,
     remote: Result<(Server, String), Failure>,
-    predictor: Option<Box<dyn Predictor>>,
+    effects: Option<TextModel>,
     learnt: &'static Learnt,
 }
 
@@ -113,10 +114,10 @@ impl Rungs {
             }
             None => Err(Failure::new("remote_unset", format!("no server is set: --server URL or {ADDRESS}"))),
         };
-        let predictor = prediction::load(arguments.text_model.as_deref())
+        let effects = prediction::load(arguments.text_model.as_deref())
             .map_err(|error| Failure::new("text_model", format!("{error:#}")))?;
         let learnt = sentences::shipped().map_err(|error| Failure::new("sentences", format!("{error:#}")))?;
-        Ok(Self { models, remote, predictor, learnt })
+        Ok(Self { models, remote, effects, learnt })
     }
 
     /// The models, highest rung first.
@@ -155,7 +156,7 @@ impl Rungs {
                 ladder.with(Kind::Gpu, Err(failure.clone())).with(Kind::Cpu, Err(failure.clone()))
             }
         };
-        ladder.compose(brief, wanted, self.predictor.as_deref(), &Clock::start(), tell).await
+        ladder.compose(brief, wanted, self.effects.as_ref(), &Clock::start(), tell).await
     }
 
     /// Texts as the highest rung that has any writes them: neither checked nor chosen from.
