@@ -237,6 +237,18 @@ test("a device that computes wrongly does not pass its trial", async () => {
   await page.context().close();
 });
 
+test("where workers have no WebGPU, the page's thread runs the GPU's rung", async () => {
+  const page = await visit({ on: gpu });
+  await page.context().route("**/attune.generate.js", patched(() => {
+    if (typeof document === "undefined") Object.defineProperty(navigator, "gpu", { value: undefined });
+  }));
+  const { answer } = await write(page, { model: "/model.gguf" });
+  assert.equal(answer.rung, "gpu", JSON.stringify(answer.left));
+  const { answer: slow } = await write(page, { model: "/model.gguf", leastTokensPerSecond: 1e9 });
+  assert.deepEqual([slow.rung, ...codes(slow)], ["template", "gpu rung_slow", "cpu rung_slow", "remote no_server"]);
+  await page.context().close();
+});
+
 test("a device that is too slow does not serve", async () => {
   const page = await visit();
   const { answer } = await write(page, { model: "/model.gguf", leastTokensPerSecond: 1e9 });

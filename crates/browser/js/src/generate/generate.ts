@@ -119,8 +119,8 @@ async function prepared(options: LoadOptions): Promise<Settings> {
   let listed: Settings["manifest"] = `${file}.manifest.json`;
   if (typeof manifest === "string" || manifest instanceof URL) listed = address(manifest);
   else if (manifest) listed = manifest;
-  const { connection } = globalThis.navigator as { connection?: { saveData?: boolean } };
-  const saves = saveData !== "ignore" && connection?.saveData === true;
+  const device = globalThis.navigator as { connection?: { saveData?: boolean } } | undefined;
+  const saves = saveData !== "ignore" && device?.connection?.saveData === true;
   return {
     model: file,
     manifest: listed,

@@ -64,7 +64,7 @@ export class Local implements Work {
       if (rungs && !rungs.includes(rung)) return ["not_wanted", "is not among the rungs that may serve"];
       if (rung === "remote" && !remote) return ["no_server", "no server was named"];
       if ((rung === "gpu" || rung === "cpu") && !model) return ["no_model", "no model was named"];
-      if (rung === "gpu" && !(navigator as { gpu?: unknown }).gpu) return ["no_webgpu", "this browser has no WebGPU here"];
+      if (rung === "gpu" && !(globalThis.navigator as { gpu?: unknown } | undefined)?.gpu) return ["no_webgpu", "this browser has no WebGPU here"];
       return null;
     };
     for (const rung of RUNGS) {
