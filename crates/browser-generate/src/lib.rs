@@ -20,7 +20,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use convert::{JsResult, code_of, json, read, thrown};
 pub use host::Host;
-use host::{Clock, Fetch, unless};
+use host::{Clock, Fetch, Lent, Rounds, unless};
 use model::{Model, Settings};
 
 /// How a writer is set up.
@@ -175,18 +175,25 @@ impl Writer {
             ladder = ladder.with(left.rung, Err(left.failure.clone()));
         }
         if !self.absent.iter().any(|left| left.rung == Kind::Template) {
-            ladder = ladder.with(Kind::Template, Ok(Box::new(Templates::default())));
+            ladder = ladder.with(Kind::Template, Ok(Rounds::new(Templates::default())));
         }
         for model in &mut self.models {
-            ladder = ladder.with(Model::kind(model), Ok(Box::new(model)));
+            ladder = ladder.with(Model::kind(model), Ok(Rounds::new(model)));
         }
         if let Some(server) = &mut self.server {
-            ladder = ladder.with(Kind::Remote, Ok(Box::new(host::Lent(server))));
+            ladder = ladder.with(Kind::Remote, Ok(Rounds::new(Lent(server))));
         }
         let mut tell = |told: Told| host::tell(&host, &told);
         let work = ladder.compose(&brief, wanted, None, &self.clock, &mut tell);
-        match unless(work, stop).await.ok_or_else(aborted)? {
-            Ok(copy) => json(&Answer { copy, notes }),
+        let outcome = unless(work, stop).await.ok_or_else(aborted)?;
+        drop(ladder);
+        match outcome {
+            Ok(mut copy) => {
+                // A model that was loaded on the way had no name before.
+                let served = self.models.iter().find(|model| model.kind() == copy.rung);
+                copy.model = copy.model.or_else(|| served.and_then(|model| model.name().map(str::to_owned)));
+                json(&Answer { copy, notes })
+            }
             Err(left) => {
                 let reasons: Vec<String> =
                     left.iter().map(|left| format!("{}: {}", left.rung.name(), left.failure)).collect();

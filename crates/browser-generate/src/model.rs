@@ -52,6 +52,11 @@ impl Model {
         self.kind
     }
 
+    /// As its file says, once it is loaded.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
     /// Loads the model, unless it is there.
     ///
     /// # Errors
