@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 const MAGIC: &[u8; 8] = b"ATTTEXT\x01";
 const DIGEST: usize = 32;
 /// The largest file that is read, in bytes.
-pub const MAX_BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 4 << 20;
 
 impl TextModel {
     /// The file's bytes. The same parts give the same bytes.

@@ -46,7 +46,7 @@ pub struct Choice {
 }
 
 /// The most candidates that are compared with each other; of more, the best.
-pub const MAX_COMPARED: usize = 1_000;
+const MAX_COMPARED: usize = 1_000;
 
 /// The best few of `candidates` (text and score, higher is better), de-duplicated and diversified.
 ///

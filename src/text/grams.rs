@@ -52,8 +52,7 @@ pub enum GramKind {
 }
 
 /// What is read of a text: its first [`MAX_TEXT`] bytes, cut at a character.
-#[must_use]
-pub fn head(text: &str) -> &str {
+pub(super) fn head(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_TEXT)]
 }
 

@@ -99,7 +99,7 @@ fn parts_that_do_not_fit_are_refused() {
         change(|fitted| fitted.scale = f32::NAN),
         change(|fitted| fitted.bias = f32::INFINITY),
         change(|fitted| fitted.style[3].weight = 1e30),
-        change(|fitted| drop(fitted.style.pop())),
+        change(|fitted| fitted.style.truncate(3)),
         change(|fitted| fitted.grams.reverse()),
         change(|fitted| fitted.grams.push(fitted.grams[5])),
         change(|fitted| fitted.quantiles.reverse()),

@@ -50,8 +50,10 @@ pub(crate) const NATIVE: [&str; 7] = [
 
 /// The wasm modules of the npm package: the package, its file's name, and how wasm-opt makes it ship. The second one's kernels
 /// are chosen for speed; what wasm-opt does for size would undo that.
-const MODULES: [(&str, &str, &str); 2] =
-    [("attune-browser", "attune_browser", "-Os"), ("attune-browser-generate", "attune_browser_generate", "-Os")];
+const MODULES: [(&str, &str, &str); 2] = [
+    ("attune-browser", "attune_browser", "-Os"),
+    ("attune-browser-generate", "attune_browser_generate", "-Os"),
+];
 
 fn profile(ship: bool) -> &'static str {
     if ship { "ship" } else { "release" }
@@ -66,11 +68,16 @@ pub(crate) fn browser(ws: &Workspace, ship: bool) -> Result<()> {
     let toolchain = Toolchain::choose(ws)?;
     let folders: Vec<PathBuf> = MODULES
         .iter()
-        .map(|(package, name, level)| module(ws, &toolchain, package, name, if ship { level } else { "-O1" }, ship, &[]))
+        .map(|(package, name, level)| {
+            module(ws, &toolchain, package, name, if ship { level } else { "-O1" }, ship, &[])
+        })
         .collect::<Result<_>>()?;
     let out = ws.npm(ship);
-    let mut inputs: Vec<PathBuf> =
-        folders.iter().zip(MODULES).map(|(folder, (_, name, _))| folder.join(format!("{name}_bg.wasm"))).collect();
+    let mut inputs: Vec<PathBuf> = folders
+        .iter()
+        .zip(MODULES)
+        .map(|(folder, (_, name, _))| folder.join(format!("{name}_bg.wasm")))
+        .collect();
     files_under(&ws.root.join("crates/browser/js"), &mut inputs)?;
     inputs.extend(Some(ws.root.join(COPYWRITER)).filter(|model| model.is_file()));
     let stamp = Stamp::of(&inputs, &out)?;

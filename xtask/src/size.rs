@@ -61,7 +61,9 @@ pub(crate) fn size(ws: &Workspace, json: bool) -> Result<()> {
     let [browser, generate] = MODULES.map(|name| ws.npm(true).join(name));
     let paths = [browser, generate, wasm_of(&ws.worker(true))?];
     let mut answer = Map::new();
-    for ((name, path), size) in ["browser", "generate", "worker"].into_iter().zip(&paths).zip(measure(ws, &paths)?) {
+    for ((name, path), size) in
+        ["browser", "generate", "worker"].into_iter().zip(&paths).zip(measure(ws, &paths)?)
+    {
         let mut entry = json!({ "path": path });
         for (key, value) in size.as_object().into_iter().flatten() {
             entry[key] = value.clone();

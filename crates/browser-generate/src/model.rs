@@ -103,7 +103,8 @@ impl Model {
         options.branch = BRANCH.min(options.capacity);
         let Loaded { mut model, header } = self.receive(|| Loader::new(&device, options.clone())).await?;
         #[cfg(feature = "cpu")]
-        if let Some(format) = header.tensors.iter().find(|tensor| tensor.rows > 1).map(|tensor| tensor.format) {
+        if let Some(format) = header.tensors.iter().find(|tensor| tensor.rows > 1).map(|tensor| tensor.format)
+        {
             use attune_llama::cpu::{Loader as Reference, Mode, Options};
             let mut small = ModelOptions::default();
             (small.capacity, small.lanes) = (32, 1);

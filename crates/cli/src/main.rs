@@ -5,14 +5,21 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bundle;
+mod clock;
+mod copywriter;
 mod data;
+mod engine;
 mod evaluate;
+mod generate;
 mod inspect;
+mod network;
 mod output;
 mod places;
+mod prediction;
 mod progress;
 mod rank;
 mod report;
+mod serve;
 mod simulate;
 mod survey;
 mod text;
@@ -32,6 +39,7 @@ use clap::{CommandFactory, Parser, Subcommand};
   attune data fetch obd
   attune data check --data obd/random/all --mapping obd
   attune train --data obd/random/all --mapping obd --out obd.attune
+  attune generate --brief brief.json --n 3
   echo '{\"id\":\"r1\",\"timestamp\":\"1764000000000\",\"items\":[{\"id\":\"p1\"},{\"id\":\"p2\"}]}' | attune rank --bundle shop.attune")]
 struct Cli {
     #[command(subcommand)]
@@ -54,8 +62,15 @@ enum Command {
     /// Learn what headlines do, score texts, and choose the best few.
     #[command(subcommand)]
     Text(text::Command),
+    /// Train or measure the small copywriter.
+    #[command(subcommand)]
+    Copywriter(copywriter::Command),
     /// Rank candidates: one request a line in, one answer a line out.
     Rank(rank::Arguments),
+    /// Write copy from a brief of facts, or from a catalogue; or let a model go on with a text.
+    Generate(Box<generate::Arguments>),
+    /// Serve models and copy over HTTP, as OpenAI's clients know it.
+    Serve(Box<serve::Arguments>),
     /// Show what a bundle is, and check it.
     Inspect(inspect::Arguments),
     /// Print a completion script for a shell.
@@ -77,7 +92,10 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => (arguments.json, evaluate::run(&arguments)),
         Command::Report(arguments) => (arguments.json, report::run(&arguments)),
         Command::Text(command) => (command.json(), text::run(&command)),
+        Command::Copywriter(command) => (command.json(), copywriter::run(command)),
         Command::Rank(arguments) => (false, rank::run(&arguments)),
+        Command::Generate(arguments) => (arguments.json(), generate::run(&arguments)),
+        Command::Serve(arguments) => (false, serve::run(&arguments)),
         Command::Inspect(arguments) => (arguments.json, inspect::run(&arguments)),
         Command::Completions { shell } => {
             // Into memory first: the generator panics when the reader of its output goes away.

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
+use attune_copywriter::CopywriterError;
+use attune_generate::rung::Failure;
 use attune_train::TrainError;
 use attune_train::source::LoadError;
 use serde::Serialize;
@@ -32,7 +34,10 @@ pub(crate) fn failure(error: &anyhow::Error) -> Value {
         .find_map(|cause| {
             let core = cause.downcast_ref::<attune::Error>().map(attune::Error::code);
             core.or_else(|| cause.downcast_ref::<LoadError>().map(LoadError::code))
+                .or_else(|| cause.downcast_ref::<Failure>().map(|failure| failure.code))
+                .or_else(|| cause.downcast_ref::<attune_llama::Error>().map(attune_llama::Error::code))
                 .or_else(|| cause.downcast_ref::<TrainError>().map(TrainError::code))
+                .or_else(|| cause.downcast_ref::<CopywriterError>().map(CopywriterError::code))
         })
         .unwrap_or("failed");
     json!({"error": {"code": code, "message": format!("{error:#}")}})

@@ -167,3 +167,93 @@ impl Check<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn brief(json: &str) -> Brief {
+        Brief::parse(json).unwrap().0
+    }
+
+    fn kinds(json: &str, text: &str) -> Vec<Kind> {
+        let brief = brief(json);
+        let mut kinds: Vec<Kind> =
+            Guard::new(&brief).check(text).blocking().map(|finding| finding.kind).collect();
+        kinds.dedup();
+        kinds
+    }
+
+    const KETTLE: &str = r#"{"facts":{"name":"Aria Kettle","brand":"Zentara","price":{"amount":1299.0,"currency":"USD"},
+        "attributes":{"material":"stainless steel","runs":{"value":8,"unit":"hours"},"waterproof":false},"claims":["free shipping"]},
+        "forbidden":["tea time"]}"#;
+
+    #[test]
+    fn the_facts_may_be_said_in_other_writing() {
+        for text in [
+            "The Aria Kettle by Zentara runs eight hours, costs $1,299.00 and ships with free shipping.",
+            "A stainless steel kettle: 8h on one charge, 1299 dollars.",
+            "The Aria Kettle is not waterproof.",
+        ] {
+            assert_eq!(kinds(KETTLE, text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_facts_do_not_say_is_found() {
+        for (text, kind) in [
+            ("The Aria Kettle runs nine hours.", Kind::Number),
+            ("The Aria Kettle runs 8 days.", Kind::Number),
+            ("The Aria Kettle costs $1,299.50.", Kind::Price),
+            ("The Aria Kettle is made of copper.", Kind::Material),
+            ("The Aria Kettle rivals the Bosch one.", Kind::Name),
+            ("The Aria Kettle by Vornado.", Kind::Name),
+            ("The Aria Kettle is waterproof.", Kind::Claim),
+            ("The Aria Kettle comes with a lifetime warranty.", Kind::Claim),
+            ("The best kettle in the world.", Kind::Regulated),
+            ("Tea time with the Aria Kettle.", Kind::Forbidden),
+            ("The <b>Aria Kettle</b>.", Kind::Markup),
+            ("See the Aria Kettle at kettle.com.", Kind::Markup),
+            ("The Aria\u{202e} Kettle.", Kind::Markup),
+            ("As an AI, I like the Aria Kettle.", Kind::Leak),
+            ("The Aria Kettle в продаже.", Kind::Language),
+            ("这是一把水壶。", Kind::Language),
+            ("", Kind::Length),
+        ] {
+            assert!(kinds(KETTLE, text).contains(&kind), "{text}: {:?}", kinds(KETTLE, text));
+        }
+    }
+
+    #[test]
+    fn chinese_facts_are_held_to() {
+        let json = r#"{"facts":{"category":"上衣","price":{"amount":199,"currency":"¥"},"attributes":{"材质":"棉","续航":{"value":8,"unit":"小时"}}}}"#;
+        assert_eq!(kinds(json, "这款上衣选用纯棉面料，续航八小时，售价199元，一年四季都好搭配。"), []);
+        for (text, kind) in [
+            ("续航十二小时的上衣。", Kind::Number),
+            ("上衣仅售９９元。", Kind::Price),
+            ("这款上衣采用真丝面料。", Kind::Material),
+            ("耐克同款上衣。", Kind::Name),
+            ("来自森羽品牌的上衣。", Kind::Name),
+            ("上衣防水。", Kind::Claim),
+            ("全网最好的上衣。", Kind::Regulated),
+            ("国家级上衣。", Kind::Regulated),
+        ] {
+            assert!(kinds(json, text).contains(&kind), "{text}: {:?}", kinds(json, text));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_judged_and_spans_are_its_own(text in "\\PC{0,80}", odd in "[0-9a-z.,$%一二十百千万年元折 '\"<|>&-]{0,80}") {
+            let brief = brief(KETTLE);
+            let guard = Guard::new(&brief);
+            for text in [text, odd] {
+                for finding in guard.check(&text).findings {
+                    prop_assert!(text.get(finding.span).is_some());
+                }
+            }
+        }
+    }
+}

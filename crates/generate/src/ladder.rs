@@ -1,6 +1,8 @@
 //! The ladder: GPU, processor, server, template. What the first rung that can writes is held to the facts, told how it
 //! will do, and chosen from; the answer says which rung served and why those above it did not.
 
+use attune::text::{Preference, choose};
+use attune::{TextEffect, TextModel};
 use serde::Serialize;
 
 use crate::Brief;
@@ -19,30 +21,6 @@ pub trait Clock {
 
     /// Waits so many milliseconds.
     fn sleep(&self, milliseconds: f64) -> Local<'_, ()>;
-}
-
-/// What a text will bring, by a model that is given.
-pub trait Predictor {
-    /// One prediction for each text; none where the model has nothing to say of the language.
-    fn predict(&self, texts: &[&str], brief: &Brief) -> Vec<Option<Predicted>>;
-
-    /// The best `n` of these, best first, none like another: indices.
-    fn choose(&self, texts: &[&str], predicted: &[Option<Predicted>], n: usize) -> Vec<usize>;
-}
-
-/// A predicted effect.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Predicted {
-    /// What is predicted: `ctr` relative to comparable copy.
-    pub effect: &'static str,
-    /// The estimate.
-    pub value: f64,
-    /// The interval around it.
-    pub interval: [f64; 2],
-    /// The interval's level.
-    pub level: f64,
-    /// Share of comparable copy that it is better than, 0 to 1.
-    pub better_than: f64,
 }
 
 /// What is wanted.
@@ -73,8 +51,8 @@ impl Default for Wanted {
 pub struct Candidate {
     /// The text.
     pub text: String,
-    /// How it will do.
-    pub predicted: Option<Predicted>,
+    /// How it will do beside comparable copy, where a text model is given.
+    pub predicted: Option<TextEffect>,
     /// What was checked.
     pub facts: GuardReport,
     /// What was changed since it was written.
@@ -146,7 +124,7 @@ impl<'r> Ladder<'r> {
         &mut self,
         brief: &Brief,
         wanted: Wanted,
-        predictor: Option<&dyn Predictor>,
+        effects: Option<&TextModel>,
         clock: &dyn Clock,
         tell: &mut dyn FnMut(Told),
     ) -> Result<Copy, Vec<Left>> {
@@ -158,7 +136,7 @@ impl<'r> Ladder<'r> {
             }
             let failure = match self.rungs.iter_mut().find(|rung| rung.kind() == kind) {
                 None => self.missing(kind),
-                Some(rung) => match attempt(rung.as_mut(), brief, wanted, predictor, clock, tell).await {
+                Some(rung) => match attempt(rung.as_mut(), brief, wanted, effects, clock, tell).await {
                     Ok(mut copy) => {
                         copy.why = reason(kind, wanted.from, &left);
                         copy.took = clock.now() - began;
@@ -199,7 +177,7 @@ async fn attempt(
     rung: &mut (dyn Rung + '_),
     brief: &Brief,
     wanted: Wanted,
-    predictor: Option<&dyn Predictor>,
+    effects: Option<&TextModel>,
     clock: &dyn Clock,
     tell: &mut dyn FnMut(Told),
 ) -> Result<Copy, Failure> {
@@ -239,7 +217,7 @@ async fn attempt(
         left: Vec::new(),
         model,
         refused: written.saturating_sub(candidates.len()),
-        candidates: chosen(candidates, brief, wanted.n, predictor),
+        candidates: chosen(candidates, wanted.n, effects),
         tokens_per_second: (tokens > 0 && seconds > 0.0).then(|| tokens as f64 / seconds),
         took: 0.0,
     })
@@ -264,22 +242,19 @@ fn mended(drafts: Vec<Draft>, brief: &Brief, again: bool) -> Vec<Candidate> {
         .collect()
 }
 
-fn chosen(
-    mut candidates: Vec<Candidate>,
-    brief: &Brief,
-    n: usize,
-    predictor: Option<&dyn Predictor>,
-) -> Vec<Candidate> {
-    let texts: Vec<&str> = candidates.iter().map(|candidate| candidate.text.as_str()).collect();
-    let predicted = predictor.map(|predictor| predictor.predict(&texts, brief)).unwrap_or_default();
-    let order: Vec<usize> = match predictor {
-        Some(predictor) => predictor.choose(&texts, &predicted, n),
-        None => (0..texts.len()).filter(|at| !texts[..*at].contains(&texts[*at])).take(n).collect(),
-    };
-    for (candidate, predicted) in candidates.iter_mut().zip(predicted) {
-        candidate.predicted = predicted;
+/// The best few, none like another.
+fn chosen(mut candidates: Vec<Candidate>, n: usize, effects: Option<&TextModel>) -> Vec<Candidate> {
+    for candidate in &mut candidates {
+        candidate.predicted = effects.map(|effects| effects.predict(&candidate.text));
     }
-    order.into_iter().map(|at| candidates[at].clone()).collect()
+    let score =
+        |candidate: &Candidate| candidate.predicted.as_ref().map_or(0.0, |effect| effect.log_odds.value);
+    let scored: Vec<(&str, f64)> =
+        candidates.iter().map(|candidate| (candidate.text.as_str(), score(candidate))).collect();
+    // Copy of one product shares most of its words: only what is nearly equal is left out.
+    let preference = Preference { count: n, duplicate: 0.95, ..Preference::default() };
+    let choice = choose(&scored, &preference);
+    choice.chosen.iter().map(|chosen| candidates[chosen.index].clone()).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A [`Loader`] repacks a file's blocks into the [`layout`] that the kernels read; a [`Model`] runs five dispatches a layer. Kernels
 //! are made for a model's shape: all lengths are constants in their text.
 
+mod check;
 mod device;
 mod kernel;
 mod layout;
@@ -12,6 +13,7 @@ mod model;
 mod profile;
 mod source;
 
+pub use check::{Check, check};
 pub use device::{Device, DeviceOptions};
 pub use loader::Loader;
 pub use model::Model;

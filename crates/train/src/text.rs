@@ -229,11 +229,14 @@ const START: Penalty = Penalty { style: 320.0, words: 80.0, pieces: 320.0, overd
 const RIDGES: [f64; 5] = [40.0, 80.0, 160.0, 320.0, 640.0];
 const OVERDISPERSIONS: [f64; 3] = [0.1, 0.2, 0.4];
 
+/// One setting of a penalty.
+type Axis = fn(&mut Penalty) -> &mut f64;
+
 /// Tries values of one setting after the other and keeps the best of each.
 fn choose(arms: &[Arm], readings: &[Reading], folds: &[Fold], stage: &mut dyn FnMut(&str)) -> Vec<Trial> {
     let mut trials = vec![try_out(arms, readings, folds, &START).0];
     let mut best = trials[0].clone();
-    let axes: [(&[f64], fn(&mut Penalty) -> &mut f64); 4] = [
+    let axes: [(&[f64], Axis); 4] = [
         (&RIDGES, |penalty| &mut penalty.words),
         (&RIDGES, |penalty| &mut penalty.pieces),
         (&RIDGES, |penalty| &mut penalty.style),

@@ -214,10 +214,9 @@ fn unit_after(scan: &Scan, at: usize) -> (usize, Option<Unit>) {
         }
         Some(end)
     });
-    let normal = |unit: Unit| Some(unit);
     match found {
         // RNNLG's normal form parts the plural: `2 port -s`.
-        Some((end, unit)) => (scan.is_at(end, " -s").unwrap_or(end), normal(unit)),
+        Some((end, unit)) => (scan.is_at(end, " -s").unwrap_or(end), Some(unit)),
         None => (at, None),
     }
 }

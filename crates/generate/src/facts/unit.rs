@@ -28,7 +28,7 @@ pub(crate) enum Dimension {
     Dollar,
     Yuan,
     Euro,
-    Pound2,
+    Sterling,
     Yen,
     Degree,
     Star,
@@ -46,13 +46,13 @@ pub(crate) struct Unit {
 
 impl Dimension {
     pub(crate) fn is_money(self) -> bool {
-        matches!(self, Self::Dollar | Self::Yuan | Self::Euro | Self::Pound2 | Self::Yen)
+        matches!(self, Self::Dollar | Self::Yuan | Self::Euro | Self::Sterling | Self::Yen)
     }
 }
 
 use Dimension::{
     Charge, Data, Day, Degree, Discount, Dollar, Energy, Euro, Foot, Frequency, Inch, Layer, Length, Lines,
-    Mass, Month, Ounce, Percent, Piece, Pixel, Port, Pound, Pound2, Power, Star, Thousand, Time, Times,
+    Mass, Month, Ounce, Percent, Piece, Pixel, Port, Pound, Power, Star, Sterling, Thousand, Time, Times,
     Voltage, Volume, Yen, Yuan,
 };
 
@@ -101,7 +101,7 @@ const AFTER: &[(Dimension, f64, &str)] = &[
     (Dollar, 1.0, "dollar|usd|buck|美元|美金|us dollar"),
     (Yuan, 1.0, "yuan|rmb|cny|元|块|块钱|人民币"),
     (Euro, 1.0, "euro|eur|€|欧元"),
-    (Pound2, 1.0, "gbp|英镑"),
+    (Sterling, 1.0, "gbp|英镑"),
     (Yen, 1.0, "jpy|日元"),
     (Degree, 1.0, "°c|℃|°|度|degree|degrees celsius"),
     (Star, 1.0, "star|星"),
@@ -115,7 +115,7 @@ const BEFORE: &[(Dimension, &str)] = &[
     (Dollar, "us$|usd|$"),
     (Yuan, "cn¥|rmb|cny|¥|人民币"),
     (Euro, "€|eur"),
-    (Pound2, "£|gbp"),
+    (Sterling, "£|gbp"),
     (Yen, "jpy"),
 ];
 

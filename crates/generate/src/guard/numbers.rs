@@ -89,7 +89,7 @@ fn counts_same(found: &Quantity, fact: &Fact, words: &[Word], check: &Check<'_>)
         && !known.words.contains(word.text.trim_end_matches('s'))
         && !["is", "was", "has", "this"].contains(&word.text.as_str())
         && !about.contains("port")
-        && !fact.quantity.unit.is_some_and(|unit| unit.dimension == Dimension::Port)
+        && fact.quantity.unit.is_none_or(|unit| unit.dimension != Dimension::Port)
     {
         return false;
     }

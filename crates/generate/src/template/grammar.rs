@@ -96,7 +96,7 @@ impl Grammar {
     /// The first class one of whose words is `name`, else whose word is part of it.
     pub fn class(&self, name: &str) -> Option<&str> {
         let name = name.to_lowercase();
-        let whole = self.classes.iter().find(|(_, words)| words.iter().any(|word| *word == name));
+        let whole = self.classes.iter().find(|(_, words)| words.contains(&name));
         let part =
             || self.classes.iter().find(|(_, words)| words.iter().any(|word| name.contains(word.as_str())));
         whole.or_else(part).map(|(class, _)| class.as_str())

@@ -1,12 +1,14 @@
 //! Public data for the tests, looked for in `ATTUNE_DATA`, default `../shared/data`.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
 use std::{
     io::{Read, Write},
     path::PathBuf,
 };
 
 /// A file's text, unpacked; `None` where it is absent, which is told to `cargo xtask test`, and is a failure under CI.
-pub fn read(name: &str) -> Option<String> {
+pub(crate) fn read(name: &str) -> Option<String> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let shared = std::env::var_os("ATTUNE_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
     let Ok(file) = std::fs::File::open(shared.join(name)) else {

@@ -11,20 +11,20 @@ use attune_generate::{
 use crate::Sample;
 
 /// A text with one wrong fact in it.
-pub struct Plant {
-    pub text: String,
-    pub what: String,
+pub(crate) struct Plant {
+    pub(crate) text: String,
+    pub(crate) what: String,
 }
 
 /// SplitMix64 (Steele et al. 2014).
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -38,7 +38,7 @@ impl Random {
 }
 
 /// References whose slots are right by the corpus's own count.
-pub fn rnnlg(text: &str, half: impl Fn(usize) -> bool) -> Vec<Sample> {
+pub(crate) fn rnnlg(text: &str, half: impl Fn(usize) -> bool) -> Vec<Sample> {
     let rows = rnnlg::read(text).unwrap();
     let right = rows.into_iter().enumerate().filter(|(at, row)| {
         let text = delexicalise(&normalise::reference(&row.reference), &row.act, Marks::Plain);
@@ -48,7 +48,7 @@ pub fn rnnlg(text: &str, half: impl Fn(usize) -> bool) -> Vec<Sample> {
 }
 
 /// Descriptions, with the catalogue's entry as facts.
-pub fn catalogue(text: &str, half: impl Fn(usize) -> bool) -> Vec<Sample> {
+pub(crate) fn catalogue(text: &str, half: impl Fn(usize) -> bool) -> Vec<Sample> {
     let mut samples = Vec::new();
     for (at, entry) in text.split("\n- id:").enumerate().filter(|(at, _)| half(*at)) {
         let field = |name: &str| {
@@ -78,7 +78,7 @@ pub fn catalogue(text: &str, half: impl Fn(usize) -> bool) -> Vec<Sample> {
 }
 
 /// References, with the row's attributes and the reference itself as the catalogue's text.
-pub fn advertisegen(text: &str, half: impl Fn(usize) -> bool) -> Vec<Sample> {
+pub(crate) fn advertisegen(text: &str, half: impl Fn(usize) -> bool) -> Vec<Sample> {
     let rows = advertisegen::read(text).unwrap();
     let rows = rows.into_iter().enumerate().filter(|(at, _)| half(*at) && at % 3 != 0);
     rows.map(|(_, row)| {
@@ -238,7 +238,7 @@ const ZH_CLAIMS: [&str; 20] = [
 ];
 
 /// One plant of each kind that fits the text.
-pub fn plant(sample: &Sample, random: &mut Random) -> Vec<Plant> {
+pub(crate) fn plant(sample: &Sample, random: &mut Random) -> Vec<Plant> {
     let text = &sample.text;
     let facts = sample.brief.fact_text().to_lowercase();
     let new = |list: &[&'static str], random: &mut Random| {

@@ -4,11 +4,13 @@
 //! asked of the [`Sink`]; then the weights pass through in whole blocks. No more than the header, one block, and Llama 3's rope
 //! factors with what lies before them is ever kept.
 
+mod cursor;
 mod header;
 mod shape;
 
+pub(super) use self::cursor::Kind;
+pub(super) use self::header::number;
 use self::header::{Entry, Parser};
-pub(super) use self::header::{Kind, number};
 pub(super) use self::shape::ROPE_FACTORS;
 use super::shape::{Told, check};
 use super::stream::{Filling, Span};

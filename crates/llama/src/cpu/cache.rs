@@ -18,7 +18,7 @@ impl Piece {
     fn reserve(&mut self, numbers: usize) -> Result<()> {
         for vec in [&mut self.keys, &mut self.values] {
             let needed = (4 * (vec.len() + numbers)) as u64;
-            vec.try_reserve_exact(numbers).map_err(|_| Error::TooLarge {
+            vec.try_reserve(numbers).map_err(|_| Error::TooLarge {
                 what: "keys or values".into(),
                 needed,
                 available: 0,
@@ -53,9 +53,12 @@ impl Cache {
         let width = config.kv_width();
         let layers = || (0..config.layers).map(|_| Piece::default()).collect();
         let mut shared: Vec<Piece> = layers();
-        for piece in &mut shared {
-            piece.reserve(capacity * width)?;
-        }
+        let numbers = capacity.checked_mul(width).ok_or_else(|| Error::TooLarge {
+            what: "keys or values".into(),
+            needed: u64::MAX,
+            available: 0,
+        })?;
+        shared.iter_mut().try_for_each(|piece| piece.reserve(numbers))?;
         Ok(Self { width, shared, own: (0..lanes).map(|_| layers()).collect() })
     }
 

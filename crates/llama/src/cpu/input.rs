@@ -66,14 +66,16 @@ pub(crate) fn to_eighths(values: &[f32], eighths: &mut [Eighths]) {
     /// Added, it rounds to whole numbers and leaves them in the low bits.
     const ROUND: f32 = 12_582_912.0;
     for (out, block) in eighths.iter_mut().zip(values.chunks_exact(BLOCK)) {
-        let mut most = [0.0f32; 8];
+        let (mut most, mut nothing) = ([0.0f32; 8], [0.0f32; 8]);
         for eight in block.chunks_exact(8) {
-            for (most, value) in most.iter_mut().zip(eight) {
+            for ((most, nothing), value) in most.iter_mut().zip(&mut nothing).zip(eight) {
                 *most = if value.abs() > *most { value.abs() } else { *most };
+                *nothing += value * 0.0;
             }
         }
         let most = most.iter().fold(0.0f32, |a, &b| if b > a { b } else { a });
-        out.scale = most / 127.0;
+        // Codes cannot say what is no number; the scale does.
+        out.scale = most / 127.0 + nothing.iter().sum::<f32>();
         // So small that its inverse is not a number: nothing.
         let inverse = if most > f32::MIN_POSITIVE { 127.0 / most } else { 0.0 };
         let mut whole = [0i32; BLOCK];
@@ -85,5 +87,34 @@ pub(crate) fn to_eighths(values: &[f32], eighths: &mut [Eighths]) {
         }
         let (first, second) = whole.split_at(BLOCK / 2);
         out.sums = [first.iter().sum::<i32>() as f32, second.iter().sum::<i32>() as f32];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eighths_are_within_half_a_unit() {
+        let values: [f32; BLOCK] = std::array::from_fn(|at| (at as f32 * 0.7).sin() * 3.0);
+        let mut eighths = [Eighths::default()];
+        to_eighths(&values, &mut eighths);
+        let [Eighths { codes, scale, sums }] = eighths;
+        for (value, code) in values.iter().zip(codes) {
+            assert!((value - scale * f32::from(code)).abs() <= scale * 0.5001);
+        }
+        let sum = |codes: &[i8]| codes.iter().map(|&code| f32::from(code)).sum::<f32>();
+        assert_eq!(sums, [sum(&codes[..16]), sum(&codes[16..])]);
+    }
+
+    #[test]
+    fn what_is_no_number_stays_none() {
+        for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut values = [1.0; BLOCK];
+            values[9] = wrong;
+            let mut eighths = [Eighths::default()];
+            to_eighths(&values, &mut eighths);
+            assert!(eighths[0].scale.is_nan());
+        }
     }
 }

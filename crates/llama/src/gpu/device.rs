@@ -108,6 +108,12 @@ impl Device {
         }
     }
 
+    /// Gives up the device and all of its memory; what is asked of its models from then on is an error.
+    pub fn destroy(&self) {
+        fail(&self.failure, "it was given up".into());
+        self.wgpu.destroy();
+    }
+
     pub(crate) fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
         self.wgpu.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),

@@ -17,7 +17,7 @@ const GRID: usize = 32_768;
 /// Lengths that all kernels of a model share. Strides are in vectors of four.
 #[derive(Debug, Clone)]
 pub(crate) struct Shape {
-    pub(crate) hidden: usize,
+    /// Width of a head; the others are counts.
     pub(crate) head: usize,
     pub(crate) heads: usize,
     pub(crate) kv_heads: usize,
@@ -259,8 +259,13 @@ pub(crate) fn turn(shape: &Shape, stride_in: usize, norms: [usize; 2], bias: Opt
     let mut source = Source::default();
     constants(&mut source, shape);
     source.constant("WIDTH", columns.next_multiple_of(8)).constant("STRIDE_IN", stride_in);
-    source.constant("STRIDE_OUT", shape.query_stride).constant("QUERY_NORM", norms[0]).constant("KEY_NORM", norms[1]);
-    source.constant("PART1", shape.heads * columns).constant("PART2", (shape.heads + shape.kv_heads) * columns);
+    source
+        .constant("STRIDE_OUT", shape.query_stride)
+        .constant("QUERY_NORM", norms[0])
+        .constant("KEY_NORM", norms[1]);
+    source
+        .constant("PART1", shape.heads * columns)
+        .constant("PART2", (shape.heads + shape.kv_heads) * columns);
     source.number("EPSILON", shape.epsilon);
     source.flag("BIAS", bias.is_some()).constant("BIASES", bias.unwrap_or(0));
     source.bind(Access::Read, "input", VECTORS).bind(Access::Write, "output", VECTORS);
@@ -274,7 +279,10 @@ pub(crate) fn sample(shape: &Shape, cut: &Cut) -> Kernel {
     let width = if cut.cpu { 8 } else { 256 };
     let mut source = Source::default();
     constants(&mut source, shape);
-    source.constant("WIDTH", width).constant("VOCAB", shape.vocab).constant("CHUNK", shape.vocab.div_ceil(width));
+    source
+        .constant("WIDTH", width)
+        .constant("VOCAB", shape.vocab)
+        .constant("CHUNK", shape.vocab.div_ceil(width));
     source.constant("STRIDE_IN", shape.vocab_stride * 4).constant("MASK_STRIDE", shape.vocab.div_ceil(32));
     source.bind(Access::Read, "input", "array<f32>").bind(Access::Write, "entries", "array<vec4<u32>>");
     source.bind(Access::Write, "history", "array<u32>").bind(Access::Read, "settings", "array<Settings>");

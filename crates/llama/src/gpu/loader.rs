@@ -3,7 +3,7 @@
 use super::ModelOptions;
 use super::device::Device;
 use super::layout::{Layout, TILE, pack_tile};
-use super::memory::{Plan, Target, VectorMap, is_reordered, reordered};
+use super::memory::{Plan, Target, VectorMap, is_reordered, is_vector, reordered};
 use super::model::{Model, Weights};
 use crate::checkpoint::{Format, Sink, TensorInfo, dequantise};
 use crate::{Config, Error, Result};
@@ -93,12 +93,18 @@ impl Sink for Loader {
         let mut loading =
             self.loading.take().ok_or_else(|| Error::Input("an end before the beginning".into()))?;
         loading.finish(&self.device)?;
+        let mut formats = Vec::new();
+        for tensor in loading.tensors.iter().filter(|tensor| !is_vector(tensor.role)) {
+            if !formats.contains(&tensor.format) {
+                formats.push(tensor.format);
+            }
+        }
         let weights = Weights {
             config: loading.config,
             roles: loading.tensors.iter().map(|tensor| tensor.role).zip(loading.targets).collect(),
             buffers: loading.buffers,
             vectors: loading.vectors,
-            stored: loading.tensors.iter().map(|tensor| tensor.bytes() as u64).sum(),
+            formats,
         };
         Model::new(self.device, weights, &self.options)
     }

@@ -218,8 +218,11 @@ impl Plan {
                 return Target::Vector(map.role(tensor.role));
             }
             let shards = cuts.into_iter().map(|cut| {
-                let place =
-                    Place { buffer: buffers[cut.buffer].clone(), offset: cut.offset, bytes: cut.whole.bytes() };
+                let place = Place {
+                    buffer: buffers[cut.buffer].clone(),
+                    offset: cut.offset,
+                    bytes: cut.whole.bytes(),
+                };
                 let Cut { first_row, layout, whole, first_tile, .. } = cut;
                 Shard { first_row, layout, whole, first_tile, place }
             });

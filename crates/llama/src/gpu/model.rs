@@ -8,7 +8,7 @@ use super::kernel::{self, Cut, ENTRIES, Finish, Kernel, NOBODY, Product, Shape};
 use super::layout::{Layout, TILE};
 use super::memory::{Place, Shard, Target, VectorMap};
 use crate::backend::{Backend, Mask};
-use crate::checkpoint::{Part, Role};
+use crate::checkpoint::{Format, Part, Role};
 use crate::sample::Sampling;
 use crate::{Config, Error, Result};
 
@@ -25,7 +25,8 @@ pub(crate) struct Weights {
     pub(crate) roles: BTreeMap<Role, Target>,
     pub(crate) buffers: Vec<wgpu::Buffer>,
     pub(crate) vectors: Vec<f32>,
-    pub(crate) stored: u64,
+    /// Of its matrices.
+    pub(crate) formats: Vec<Format>,
 }
 
 impl Weights {
@@ -45,6 +46,7 @@ pub struct Model {
     capacity: usize,
     lanes: usize,
     branch: usize,
+    formats: Vec<Format>,
     buffers: Vec<wgpu::Buffer>,
     state: State,
     ops: Vec<Op>,
@@ -155,7 +157,6 @@ impl Model {
         let config = weights.config.clone();
         let slots = options.slots();
         let shape = Shape {
-            hidden: config.hidden,
             head: config.head_dim,
             heads: config.heads,
             kv_heads: config.kv_heads,
@@ -184,6 +185,7 @@ impl Model {
             capacity: options.capacity,
             lanes: options.lanes,
             branch: options.branch,
+            formats: weights.formats,
             buffers,
             state,
             ops,
@@ -305,7 +307,11 @@ impl Model {
         let stride = 4 * self.config.vocab.div_ceil(32) as u64;
         for (lane, mask) in (0..).zip(masks) {
             if let Some(mask) = mask {
-                self.device.queue.write_buffer(&self.state.masks, lane * stride, bytemuck::cast_slice(&mask.0));
+                self.device.queue.write_buffer(
+                    &self.state.masks,
+                    lane * stride,
+                    bytemuck::cast_slice(&mask.0),
+                );
             }
         }
     }
@@ -314,7 +320,7 @@ impl Model {
     fn check_masks(&self, steps: usize, lanes: usize, masks: &[Option<Mask>]) -> Result<()> {
         let vocab = self.config.vocab;
         let wrong = |what: String| Err(Error::Input(what));
-        if masks.len() > lanes {
+        if !masks.is_empty() && masks.len() != lanes {
             return wrong(format!("{} masks for {lanes} lanes", masks.len()));
         }
         for mask in masks.iter().flatten() {
@@ -331,6 +337,11 @@ impl Model {
         Ok(())
     }
 
+    /// The formats of its matrices, each once.
+    pub(crate) fn formats(&self) -> &[Format] {
+        &self.formats
+    }
+
     /// Dispatches for one token of one lane, its draw among them.
     pub fn dispatches(&self) -> usize {
         self.steps.get(&Way { together: 1, beginning: false }).map_or(0, Vec::len) + 1
@@ -343,9 +354,10 @@ impl Model {
     }
 
     /// Copies the tokens that were drawn and waits for them.
-    async fn drawn(&self, lanes: usize, first: usize, steps: usize) -> Result<Vec<Vec<u32>>> {
+    async fn drawn(&self, lanes: usize, steps: usize) -> Result<Vec<Vec<u32>>> {
         let mut encoder = self.device.wgpu.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         for lane in 0..lanes {
+            let first = self.sequence.shared.len() + self.sequence.branches[lane].len();
             let from = 4 * (lane * self.capacity + first) as u64;
             let to = 4 * (lane * steps) as u64;
             encoder.copy_buffer_to_buffer(&self.state.history, from, &self.state.read, to, 4 * steps as u64);
@@ -462,8 +474,8 @@ impl Backend for Model {
         self.check_masks(steps, lanes, masks)?;
         let parted = self.sequence.parted();
         self.sequence.branches.resize(lanes.max(self.sequence.branches.len()), Vec::new());
-        let first = self.sequence.shared.len() + self.sequence.branches[0].len();
-        if first + steps > self.capacity {
+        let own = self.sequence.branches.iter().take(lanes).skip(1).map(Vec::len).max();
+        if self.longest(lanes) + steps > self.capacity || own.is_some_and(|own| own + steps > self.branch) {
             return Err(Error::Full { capacity: self.capacity });
         }
         self.catch_up(lanes);
@@ -485,9 +497,14 @@ impl Backend for Model {
                 }
             });
         }
-        let drawn = self.drawn(lanes, first, steps).await?;
-        for (branch, tokens) in self.sequence.branches.iter_mut().zip(&drawn) {
-            branch.extend_from_slice(tokens);
+        let drawn = self.drawn(lanes, steps).await?;
+        if lanes == 1 && !parted {
+            // A lane alone is its own beginning.
+            self.sequence.shared.extend_from_slice(&drawn[0]);
+        } else {
+            for (branch, tokens) in self.sequence.branches.iter_mut().zip(&drawn) {
+                branch.extend_from_slice(tokens);
+            }
         }
         self.sequence.run = false;
         Ok(drawn)
@@ -553,7 +570,8 @@ impl<'a> Builder<'a> {
         device.queue.write_buffer(&rope, 0, bytemuck::cast_slice(&turns));
         let kernel = kernel::sample(shape, &Cut::new(device));
         let layout = device.layout(&kernel.source.bindings);
-        let bound = [&state.logits, &state.entries, &state.history, &state.settings, &state.scores, &state.masks];
+        let bound =
+            [&state.logits, &state.entries, &state.history, &state.settings, &state.scores, &state.masks];
         let places = bound.map(Place::whole);
         let group = device.bind(&layout, &places.each_ref().map(Place::binding));
         let sampler = (kernel, layout, group);

@@ -80,7 +80,8 @@ impl Source {
             } else if let Some(name) = line.strip_prefix("#for ") {
                 let mut once = String::new();
                 self.expand(lines, kept, &mut once);
-                let times = self.times.iter().find(|(known, _)| *known == name).map_or(0, |(_, times)| *times);
+                let times =
+                    self.times.iter().find(|(known, _)| *known == name).map_or(0, |(_, times)| *times);
                 for time in 0..times {
                     text.push_str(&once.replace('$', &time.to_string()));
                 }

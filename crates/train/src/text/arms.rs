@@ -158,3 +158,65 @@ pub fn pairs(arms: &[Arm], among: &[usize]) -> Vec<Pair> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "clickability_test_id,headline,impressions,clicks,test_week,eyecatcher_id\n";
+
+    fn of(name: &str, rows: &str) -> Result<Vec<Arm>, LoadError> {
+        let path = std::env::temp_dir().join(format!("attune-arms-{name}-{}.csv", std::process::id()));
+        std::fs::write(&path, format!("{HEAD}{rows}")).unwrap();
+        let arms = read(&path);
+        let _ = std::fs::remove_file(path);
+        arms
+    }
+
+    #[test]
+    fn arms_are_compared_where_the_image_is_the_same() {
+        let arms = of(
+            "good",
+            "a,\"One, two\",1000,30,201401,x\na,Three,1000,10,201401,x\na,Four,1000,10,201401,y\nb,Five,9,0,201402,x\n\
+             b, ,9,0,201402,x\nb,Six,0,0,201402,x\n",
+        )
+        .unwrap();
+        assert_eq!(arms.len(), 4);
+        let all = [0, 1, 2, 3];
+        assert_eq!(contests(&arms, &all, |arm| arm.test), [[0, 1, 2]]);
+        let pairs = pairs(&arms, &all);
+        // Pooled two-proportion z of 30 and 10 of 1,000: 0.02 / √(0.02 · 0.98 · 2 / 1000).
+        assert_eq!(pairs.len(), 1);
+        assert!((pairs[0].z - 3.194).abs() < 1e-3, "{}", pairs[0].z);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let said = |name: &str, rows: &str| of(name, rows).unwrap_err().to_string();
+        assert!(said("clicks", "a,One,10,30,201401,x\n").contains("30 clicks of 10"));
+        assert!(said("cell", "a,One,ten,3,201401,x\n").contains("line 2"));
+        assert!(said("none", "").contains("no arm"));
+        assert!(read(Path::new("/no/such/file")).is_err());
+    }
+
+    /// The archive's counts, and what is published of headlines' length: the longer of two wins 55.2 %.
+    #[test]
+    fn the_archive_is_as_published() {
+        let root = std::env::var_os("CARGO_MANIFEST_DIR").map(std::path::PathBuf::from).unwrap();
+        let data =
+            std::env::var_os("ATTUNE_DATA").map_or_else(|| root.join("../../../shared/data"), Into::into);
+        let path = data.join("upworthy/train.csv.gz");
+        if !path.exists() {
+            assert!(std::env::var_os("CI").is_none(), "{} is not there", path.display());
+            println!("skipped: {} is not there (ATTUNE_DATA)", path.display());
+            return;
+        }
+        let arms = read(&path).unwrap();
+        let tests = arms.iter().map(|arm| arm.test).max().unwrap() + 1;
+        assert_eq!((arms.len(), tests), (12_344, 2_589));
+        let all: Vec<usize> = (0..arms.len()).collect();
+        let length: Vec<f64> = arms.iter().map(|arm| arm.text.chars().count() as f64).collect();
+        let (longer, pairs) = super::super::figures::winners(&arms, &all, &length);
+        assert!(pairs > 3_000 && (longer - 0.552).abs() < 0.02, "{longer} of {pairs}");
+    }
+}
