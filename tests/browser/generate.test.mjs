@@ -166,6 +166,8 @@ test("the processor writes, streams, and the page's thread stays free", async ()
   assert.equal(drafts[0].trim(), SENTENCE);
   assert.deepEqual(answer.candidates.map(({ text }) => text.trim()), [SENTENCE]);
   assert.ok(answer.tokens_per_second > 0);
+  const { log_odds, percentile } = answer.candidates[0].predicted;
+  assert.ok(log_odds.low < log_odds.value && log_odds.value < log_odds.high && percentile >= 0 && percentile <= 100);
   assert.deepEqual([progress.loaded, progress.total, progress.cached], [model.length, model.length, 0]);
   assert.deepEqual(events, ["rung gpu", "left gpu no_webgpu", "rung cpu", "answer"].filter((event) => events.includes(event)));
   assert.ok(longest < 50, `a task of ${longest} ms in the page's thread`);
