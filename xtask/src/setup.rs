@@ -29,13 +29,23 @@ pub(crate) enum Need {
     Firefox,
     WebKit,
     Nextest,
+    /// A processor that plays a GPU natively: Mesa's lavapipe.
+    Vulkan,
     /// A Python with Vowpal Wabbit, for the benchmarks.
     VowpalWabbit,
 }
 
 /// Everything but the peers of the benchmarks.
-pub(crate) const ALL: [Need; 7] =
-    [Need::Browser, Need::Worker, Need::Npm, Need::Chromium, Need::Firefox, Need::WebKit, Need::Nextest];
+pub(crate) const ALL: [Need; 8] = [
+    Need::Browser,
+    Need::Worker,
+    Need::Npm,
+    Need::Chromium,
+    Need::Firefox,
+    Need::WebKit,
+    Need::Nextest,
+    Need::Vulkan,
+];
 
 /// The Python that has Vowpal Wabbit, once it is set up.
 pub(crate) fn vowpal_wabbit(ws: &Workspace) -> PathBuf {
@@ -90,6 +100,17 @@ pub(crate) fn ensure(ws: &Workspace, needs: &[Need], talk: bool) -> Result<()> {
     if has(Need::WebKit) {
         // It draws on a screen that nobody sees.
         part("webkit", &|| programs(&["WebKitWebDriver", "Xvfb"], &["webkit2gtk-driver", "xvfb"]))?;
+    }
+    if has(Need::Vulkan) {
+        part("Vulkan", &|| {
+            let drivers = fs::read_dir("/usr/share/vulkan/icd.d").into_iter().flatten().flatten();
+            let lavapipe =
+                drivers.map(|entry| entry.path()).find(|path| path.to_string_lossy().contains("lvp_icd"));
+            match lavapipe {
+                Some(driver) => Ok(Found::There(driver.display().to_string())),
+                None => apt_install(&["mesa-vulkan-drivers", "libvulkan1"]).map(|()| Found::Installed),
+            }
+        })?;
     }
     if has(Need::VowpalWabbit) {
         part("Vowpal Wabbit", &|| {

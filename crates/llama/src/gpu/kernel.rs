@@ -94,12 +94,14 @@ impl Cut {
         Self { subgroup: device.subgroup(), cpu: device.is_cpu() }
     }
 
-    /// Invocations of a workgroup that shares `items` pieces of work for `entries` entries.
-    fn width(&self, items: usize, entries: usize) -> usize {
+    /// Invocations of a workgroup that shares `items` pieces of work and keeps so many sums and squares.
+    fn width(&self, items: usize, sums: usize, squares: usize) -> usize {
         if self.cpu {
             return 8;
         }
-        let most = (256 / entries.next_power_of_two()).max(64);
+        // Without subgroups all of them meet in 16 KiB of shared memory, an eighth of which is for what is gathered.
+        let kept = if self.subgroup.is_some() { 32 * sums } else { 16 * sums + 4 * squares };
+        let most = (12_288 / kept / 32 * 32).clamp(32, 256);
         items.next_multiple_of(32).clamp(32, most)
     }
 
@@ -168,8 +170,8 @@ impl Product {
         let two = self.finish == Finish::SwiGlu;
         let units = layout.units();
         let tiles = if two { layout.tiles() } else { self.matrices.iter().map(Layout::tiles).sum() };
-        let width = cut.width(units, entries);
         let sums = if two { 2 * entries } else { entries };
+        let width = cut.width(units, sums, entries);
         let mut source = Source::default();
         constants(&mut source, shape);
         source.constant("WIDTH", width).constant("TURNS", cut.turns()).constant("TILES", tiles);

@@ -105,7 +105,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     var best = Best(LOWEST, NOBODY);
     for (var i = invocation; i < VOCAB; i += WIDTH) {
         var logit = input[from_row + i];
-        let allowed = setting.masked == 0u || (masks[lane * MASK_STRIDE + i / 32u] >> (i & 31u) & 1u) == 1u;
+        let allowed = setting.masked == 0u || ((masks[lane * MASK_STRIDE + i / 32u] >> (i & 31u)) & 1u) == 1u;
         if !allowed || !is_finite(logit) { logit = LOWEST; }
         if setting.plain == 0u { scores[row + i] = logit; }
         if logit > best.value { best = Best(logit, i); }
