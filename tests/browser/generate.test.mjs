@@ -33,7 +33,10 @@ const file = (bytes, { ranges = true, upTo = bytes.length, pause = 0 } = {}) =>
       response.write(bytes.subarray(at, Math.min(upTo, at + (1 << 15))));
       if (pause) await new Promise((next) => setTimeout(next, pause));
     }
-    return upTo < bytes.length ? response.destroy() : response.end();
+    if (upTo === bytes.length) return response.end();
+    // What is on its way arrives before the connection breaks.
+    await new Promise((next) => setTimeout(next, 300));
+    return response.destroy();
   };
 const json = (value) => ["application/json", JSON.stringify(value)];
 /** One event of a chat completion. */
@@ -63,7 +66,7 @@ before(async () => {
     "/short.gguf.manifest.json": json(listed),
     "/slow.gguf": file(model, { pause: 150 }),
     "/slow.gguf.manifest.json": json(listed),
-    "/half.gguf": (request, response) => file(model, asked.some((line) => line.startsWith("/half.gguf bytes")) ? {} : { upTo: 150_000 })(request, response),
+    "/half.gguf": (request, response) => file(model, asked.some((line) => line.startsWith("/half.gguf")) ? {} : { upTo: 150_000 })(request, response),
     "/half.gguf.manifest.json": json(listed),
     "/bare.gguf": file(model),
     "/strict.html": ["text/html", "<!doctype html><title>shop</title>", { "content-security-policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types attune" }],

@@ -4,6 +4,7 @@
 mod convert;
 mod host;
 mod model;
+#[cfg(feature = "cpu")]
 mod polite;
 mod trial;
 
