@@ -8,8 +8,10 @@ import { type Child, type Element_, h } from "./tree";
 import { type Language, percent, say, value } from "./words";
 
 const TEXTS = 3;
-/** Below this, what a shopper did says nothing of what they like. */
-const LEAST = 0.5;
+/** Below this, what a shopper did says nothing of what they like: one look at this very product is not enough. */
+const LEAST = 1.5;
+/** What a liking can be told of. */
+const LIKED = ["category", "style", "color", "material"];
 
 export interface State {
   product: string;
@@ -32,17 +34,16 @@ export function briefOf(language: Language, product: Product, profile: Profile |
   const said = (field: string) => value(language, text(product, field)).toLowerCase();
   const attributes = (["style", "color", "material"] as const).filter((field) => text(product, field) !== "");
   const interests = Object.entries(profile?.preferences ?? {})
-    .filter(([field]) => field !== "price")
-    .flatMap(([field, values]) => Object.entries(values).map(([name, { count }]) => ({ name: field === "brand" ? name : value(language, name).toLowerCase(), count })))
+    .filter(([field]) => LIKED.includes(field))
+    .flatMap(([, values]) => Object.entries(values).map(([name, { count }]) => ({ name: value(language, name).toLowerCase(), count })))
     .filter(({ count }) => count >= LEAST)
     .sort((a, b) => b.count - a.count)
-    .slice(0, 4)
+    .slice(0, 3)
     .map(({ name }) => name);
   return {
     facts: {
       name: nameOf(language, product),
       brand: text(product, "brand"),
-      category: said("category"),
       price: { amount: number(product, "price"), currency },
       attributes: Object.fromEntries(attributes.map((field) => [language === "zh" ? say("zh", field) : field, said(field)])),
       description: (language === "zh" && product.description_zh) || product.description,
@@ -155,8 +156,8 @@ function bar(language: Language, { progress, drafts }: State): Child {
 }
 
 function choices(language: Language, { candidates }: Answer, chosen: number): Element_ {
-  const one = (place: number, words: string) => h("button", { type: "button", class: "choice", "data-choose": place, "aria-pressed": place === chosen ? "true" : "false" }, words);
-  return h("div", { class: "choices", role: "group", "aria-label": say(language, "versions") }, candidates.map((_, place) => one(place, say(language, "version", { n: place + 1 }))), one(-1, say(language, "shops_own")));
+  const one = (place: number, words: string, name?: string) => h("button", { type: "button", class: "choice", "data-choose": place, "aria-pressed": place === chosen ? "true" : "false", "aria-label": name }, words);
+  return h("div", { class: "choices", role: "group", "aria-label": say(language, "versions") }, candidates.map((_, place) => one(place, String(place + 1), say(language, "version", { n: place + 1 }))), one(-1, say(language, "shops_own")));
 }
 
 /** The facts check: what the text says of the brief, what it leaves out, what was found and put right. */

@@ -33,7 +33,10 @@ const file = (bytes, { ranges = true, upTo = bytes.length, pause = 0 } = {}) =>
       response.write(bytes.subarray(at, Math.min(upTo, at + (1 << 15))));
       if (pause) await new Promise((next) => setTimeout(next, pause));
     }
-    return upTo < bytes.length ? response.destroy() : response.end();
+    if (upTo === bytes.length) return response.end();
+    // What is on its way arrives before the connection breaks.
+    await new Promise((next) => setTimeout(next, 300));
+    return response.destroy();
   };
 const json = (value) => ["application/json", JSON.stringify(value)];
 /** One event of a chat completion. */
@@ -63,7 +66,7 @@ before(async () => {
     "/short.gguf.manifest.json": json(listed),
     "/slow.gguf": file(model, { pause: 150 }),
     "/slow.gguf.manifest.json": json(listed),
-    "/half.gguf": (request, response) => file(model, asked.some((line) => line.startsWith("/half.gguf bytes")) ? {} : { upTo: 150_000 })(request, response),
+    "/half.gguf": (request, response) => file(model, asked.some((line) => line.startsWith("/half.gguf")) ? {} : { upTo: 150_000 })(request, response),
     "/half.gguf.manifest.json": json(listed),
     "/bare.gguf": file(model),
     "/strict.html": ["text/html", "<!doctype html><title>shop</title>", { "content-security-policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types attune" }],
@@ -166,6 +169,8 @@ test("the processor writes, streams, and the page's thread stays free", async ()
   assert.equal(drafts[0].trim(), SENTENCE);
   assert.deepEqual(answer.candidates.map(({ text }) => text.trim()), [SENTENCE]);
   assert.ok(answer.tokens_per_second > 0);
+  const { log_odds, percentile } = answer.candidates[0].predicted;
+  assert.ok(log_odds.low < log_odds.value && log_odds.value < log_odds.high && percentile >= 0 && percentile <= 100);
   assert.deepEqual([progress.loaded, progress.total, progress.cached], [model.length, model.length, 0]);
   assert.deepEqual(events, ["rung gpu", "left gpu no_webgpu", "rung cpu", "answer"].filter((event) => events.includes(event)));
   assert.ok(longest < 50, `a task of ${longest} ms in the page's thread`);
@@ -234,6 +239,18 @@ test("a device that computes wrongly does not pass its trial", async () => {
   const { answer } = await write(page, { model: "/model.gguf" });
   assert.equal(answer.rung, "cpu", answer.why);
   assert.match(answer.left[0].message, /wrong/);
+  await page.context().close();
+});
+
+test("where workers have no WebGPU, the page's thread runs the GPU's rung", async () => {
+  const page = await visit({ on: gpu });
+  await page.context().route("**/attune.generate.js", patched(() => {
+    if (typeof document === "undefined") Object.defineProperty(navigator, "gpu", { value: undefined });
+  }));
+  const { answer } = await write(page, { model: "/model.gguf" });
+  assert.equal(answer.rung, "gpu", JSON.stringify(answer.left));
+  const { answer: slow } = await write(page, { model: "/model.gguf", leastTokensPerSecond: 1e9 });
+  assert.deepEqual([slow.rung, ...codes(slow)], ["template", "gpu rung_slow", "cpu rung_slow", "remote no_server"]);
   await page.context().close();
 });
 

@@ -127,6 +127,44 @@ impl Transport for Fetch {
     }
 }
 
+/// A rung for one answer. Where it is asked a second time, its texts are further ones.
+pub(crate) struct Rounds<R> {
+    rung: R,
+    texts: usize,
+}
+
+impl<R: Rung> Rounds<R> {
+    pub(crate) fn new(rung: R) -> Box<Self> {
+        Box::new(Self { rung, texts: 0 })
+    }
+}
+
+impl<R: Rung> Rung for Rounds<R> {
+    fn kind(&self) -> Kind {
+        self.rung.kind()
+    }
+
+    fn model(&self) -> Option<&str> {
+        self.rung.model()
+    }
+
+    fn write<'w>(
+        &'w mut self,
+        task: Task<'w>,
+        tell: &'w mut dyn FnMut(Told),
+    ) -> Local<'w, Result<Vec<Draft>, Failure>> {
+        let first = self.texts;
+        self.texts += task.n;
+        Box::pin(async move {
+            let mut tell = |told: Told| match told {
+                Told::Text { index, text } => tell(Told::Text { index: first + index, text }),
+                other => tell(other),
+            };
+            self.rung.write(task, &mut tell).await
+        })
+    }
+}
+
 /// A server that is lent to one ladder.
 pub(crate) struct Lent<'s>(pub(crate) &'s mut Remote<Fetch>);
 

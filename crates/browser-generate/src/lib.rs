@@ -4,12 +4,15 @@
 mod convert;
 mod host;
 mod model;
+#[cfg(feature = "cpu")]
 mod polite;
 mod trial;
 
 use std::rc::Rc;
 
+use attune::TextModel;
 use attune_generate::Brief;
+use attune_generate::brief::Language;
 use attune_generate::ladder::{Copy, Ladder, Left, Wanted};
 use attune_generate::prompt::messages;
 use attune_generate::remote::Remote;
@@ -20,8 +23,23 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use convert::{JsResult, code_of, json, read, thrown};
 pub use host::Host;
-use host::{Clock, Fetch, unless};
+use host::{Clock, Fetch, Lent, Rounds, unless};
 use model::{Model, Settings};
+
+/// Runs once, when the module is instantiated.
+#[wasm_bindgen(start)]
+#[expect(unsafe_code, reason = "the linker's own function has no safe form")]
+pub fn start() {
+    #[cfg(target_family = "wasm")]
+    {
+        unsafe extern "C" {
+            fn __wasm_call_ctors();
+        }
+        // SAFETY: made by the linker, and a second call does nothing. Without this call the linker would put one before
+        // every export.
+        unsafe { __wasm_call_ctors() }
+    }
+}
 
 /// How a writer is set up.
 #[derive(Deserialize)]
@@ -115,6 +133,7 @@ pub struct Writer {
     models: Vec<Model>,
     absent: Vec<Left>,
     server: Option<Remote<Fetch>>,
+    effects: Option<TextModel>,
 }
 
 #[wasm_bindgen]
@@ -134,7 +153,17 @@ impl Writer {
         let model = |kind| Model::new(kind, host.clone(), clock.clone(), settings.clone());
         let models = [Kind::Gpu, Kind::Cpu].into_iter().filter(|kind| there(*kind)).map(model).collect();
         let server = there(Kind::Remote).then(|| Remote::new(Fetch(host.clone()), server, messages));
-        Ok(Self { host, clock, models, absent, server })
+        Ok(Self { host, clock, models, absent, server, effects: None })
+    }
+
+    /// Gives the writer a model of what a text brings, to predict and to choose by.
+    ///
+    /// # Errors
+    /// An `Error` with code `effects_unusable`.
+    pub fn effects(&mut self, bytes: &[u8]) -> JsResult<()> {
+        let model = TextModel::from_bytes(bytes);
+        self.effects = Some(model.map_err(|error| thrown("effects_unusable", &error.to_string()))?);
+        Ok(())
     }
 
     /// Loads the best model that runs here: what came of it, as JSON.
@@ -175,18 +204,27 @@ impl Writer {
             ladder = ladder.with(left.rung, Err(left.failure.clone()));
         }
         if !self.absent.iter().any(|left| left.rung == Kind::Template) {
-            ladder = ladder.with(Kind::Template, Ok(Box::new(Templates::default())));
+            ladder = ladder.with(Kind::Template, Ok(Rounds::new(Templates::default())));
         }
         for model in &mut self.models {
-            ladder = ladder.with(Model::kind(model), Ok(Box::new(model)));
+            ladder = ladder.with(Model::kind(model), Ok(Rounds::new(model)));
         }
         if let Some(server) = &mut self.server {
-            ladder = ladder.with(Kind::Remote, Ok(Box::new(host::Lent(server))));
+            ladder = ladder.with(Kind::Remote, Ok(Rounds::new(Lent(server))));
         }
         let mut tell = |told: Told| host::tell(&host, &told);
-        let work = ladder.compose(&brief, wanted, None, &self.clock, &mut tell);
-        match unless(work, stop).await.ok_or_else(aborted)? {
-            Ok(copy) => json(&Answer { copy, notes }),
+        let language = if brief.language() == Language::Zh { "zh" } else { "en" };
+        let effects = self.effects.as_ref().filter(|effects| effects.card().language == language);
+        let work = ladder.compose(&brief, wanted, effects, &self.clock, &mut tell);
+        let outcome = unless(work, stop).await.ok_or_else(aborted)?;
+        drop(ladder);
+        match outcome {
+            Ok(mut copy) => {
+                // A model that was loaded on the way had no name before.
+                let served = self.models.iter().find(|model| model.kind() == copy.rung);
+                copy.model = copy.model.or_else(|| served.and_then(|model| model.name().map(str::to_owned)));
+                json(&Answer { copy, notes })
+            }
             Err(left) => {
                 let reasons: Vec<String> =
                     left.iter().map(|left| format!("{}: {}", left.rung.name(), left.failure)).collect();

@@ -9,6 +9,7 @@ use attune_llama::checkpoint::gguf::Reader;
 use attune_llama::checkpoint::{Header, Limits, Loaded, Manifest, Sink};
 
 use crate::host::{Clock, Host, Source};
+#[cfg(feature = "cpu")]
 use crate::polite::Polite;
 use crate::trial;
 
@@ -52,6 +53,11 @@ impl Model {
         self.kind
     }
 
+    /// As its file says, once it is loaded.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
     /// Loads the model, unless it is there.
     ///
     /// # Errors
@@ -92,22 +98,13 @@ impl Model {
     #[cfg(feature = "gpu")]
     async fn on_gpu(&self) -> Result<Box<dyn Rung>, Failure> {
         use attune_llama::gpu::{Device, DeviceOptions, Loader, ModelOptions};
-        let device = Device::request(&DeviceOptions::default()).await?;
+        let none = |_| Failure::new("no_webgpu", "this browser gives no GPU");
+        let device = Device::request(&DeviceOptions::default()).await.map_err(none)?;
         let mut options = ModelOptions::default();
         (options.capacity, options.lanes) = (self.settings.capacity, self.settings.lanes);
         options.branch = BRANCH.min(options.capacity);
         let Loaded { mut model, header } = self.receive(|| Loader::new(&device, options.clone())).await?;
-        #[cfg(feature = "cpu")]
-        if let Some(format) = header.tensors.iter().find(|tensor| tensor.rows > 1).map(|tensor| tensor.format)
-        {
-            use attune_llama::cpu::{Loader as Reference, Mode, Options};
-            let mut small = ModelOptions::default();
-            (small.capacity, small.lanes) = (32, 1);
-            let exact = Options { mode: Mode::Exact, capacity: 32, lanes: 1, threads: 1 };
-            let (there, here) = (Loader::new(&device, small), Reference::new(exact));
-            trial::sample::compare(&header.config, format, there, here).await?;
-        }
-        trial::pass(&mut model, self.settings.least, &self.clock).await?;
+        trial::gpu(&mut model, self.settings.least, &self.clock).await?;
         device.check()?;
         self.rung(model, &header)
     }

@@ -83,6 +83,9 @@ rmSync(types, { recursive: true });
 
 copyFileSync(join(bindgen, "attune_browser_bg.wasm"), join(out, "attune_bg.wasm"));
 copyFileSync(join(generating, "attune_browser_generate_bg.wasm"), join(out, "attune_generate_bg.wasm"));
+// What predicts a text's effect.
+const effects = join(root, "models/text.en.attune-text");
+if (existsSync(effects)) copyFileSync(effects, join(out, "text.en.attune-text"));
 // The model that needs no further download, and the hashes it is held against.
 const model = join(root, "models/copywriter.gguf");
 if (existsSync(model)) {

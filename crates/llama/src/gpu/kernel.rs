@@ -158,7 +158,8 @@ fn constants(source: &mut Source, shape: &Shape) {
     source.constant("BRANCH", shape.branch);
     source.constant("NOBODY", NOBODY as usize);
     source.constant("GRID", GRID);
-    source.number("LOWEST", f32::MIN);
+    // Not f32::MIN: Chromium reads its shortest decimal as a number that no f32 is.
+    source.number("LOWEST", -3e38);
 }
 
 const VECTORS: &str = "array<vec4<f32>>";

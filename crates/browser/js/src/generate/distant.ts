@@ -3,12 +3,12 @@
 import { coded, failure } from "../failure";
 import type { Failure } from "../types";
 import { type Hear, Local, type Settings, type Work } from "./local";
-import type { Answer, Loaded, Wanted, WriterEvent } from "./types";
+import type { Answer, Left, Loaded, Wanted, WriterEvent } from "./types";
 
 /** Milliseconds in which a worker begins. */
 const PATIENCE = 10_000;
 
-type Asked = { call: number } & ({ method: "open" | "load" | "write" | "close"; args: unknown[] } | { method: "abort" });
+type Asked = { call: number } & ({ method: "open" | "load" | "write"; args: unknown[] } | { method: "abort" });
 interface Told {
   call: number;
   event?: WriterEvent;
@@ -22,8 +22,10 @@ export function serve(scope: { onmessage: unknown; postMessage(message: Told): v
   const running = new Map<number, AbortController>();
   const answer = async (asked: Exclude<Asked, { method: "abort" }>): Promise<unknown> => {
     const { call, method, args } = asked;
-    if (method === "open") return void (local = new Local(args[0] as Settings));
-    if (method === "close") return local?.close();
+    if (method === "open") {
+      local = new Local(args[0] as Settings);
+      return !!(globalThis.navigator as { gpu?: unknown }).gpu;
+    }
     const stopper = new AbortController();
     running.set(call, stopper);
     const hear: Hear = (event) => scope.postMessage({ call, event });
@@ -53,9 +55,19 @@ function trusted(url: URL): URL {
 }
 let policy: { createScriptURL(url: string): URL } | undefined;
 
+/** Work in the worker, which says of the GPU's rung what this thread knows of it. */
+async function told<T extends { left: Left[] }>(left: Left | undefined, hear: Hear, work: (hear: Hear) => Promise<T>): Promise<T> {
+  if (!left) return work(hear);
+  const known: Left = { rung: left.rung, code: left.code, message: left.message };
+  const done = await work((event) => (event.type === "left" && event.rung === "gpu" ? undefined : hear(event)));
+  return { ...done, left: done.left.map((one) => (one.rung === "gpu" ? known : one)) };
+}
+
 export class Distant implements Work {
   private worker: Worker | null = null;
   private local: Local | null = null;
+  /** The GPU's rung in this thread, where a page has WebGPU and its workers have none. */
+  private gpu: Local | null = null;
   private readonly started: Promise<void>;
   private readonly calls = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void; hear: Hear }>();
   private count = 0;
@@ -65,17 +77,33 @@ export class Distant implements Work {
     this.started = this.start().catch((error) => this.fall(error));
   }
 
-  load(hear: Hear, signal: AbortSignal): Promise<Loaded> {
-    return this.call<Loaded>("load", [], hear, signal);
+  async load(hear: Hear, signal: AbortSignal): Promise<Loaded> {
+    await this.started;
+    const here = await this.gpu?.load(hear, signal);
+    if (here?.rung) return here;
+    return told(here?.left[0], hear, (hear) => this.call<Loaded>("load", [], hear, signal));
   }
 
-  write(brief: string, wanted: Omit<Wanted, "signal">, hear: Hear, signal: AbortSignal): Promise<Answer> {
-    return this.call<Answer>("write", [brief, wanted], hear, signal);
+  async write(brief: string, wanted: Omit<Wanted, "signal">, hear: Hear, signal: AbortSignal): Promise<Answer> {
+    await this.started;
+    let left: Left | undefined;
+    if (this.gpu && (wanted.from ?? "gpu") === "gpu") {
+      const heard: Hear = (event) => {
+        if (event.type === "left") left = event;
+        hear(event);
+      };
+      const here = this.gpu.write(brief, { ...wanted, descend: false }, heard, signal);
+      const answer = await here.catch((error) => {
+        if (error.code !== "no_rung" || wanted.descend === false) throw error;
+      });
+      if (answer) return answer;
+    }
+    return told(left, hear, (hear) => this.call<Answer>("write", [brief, wanted], hear, signal));
   }
 
   async close(): Promise<void> {
     await this.started;
-    await this.local?.close();
+    await Promise.all([this.local?.close(), this.gpu?.close()]);
     // Its memory goes with it, a GPU's too.
     this.worker?.terminate();
     this.worker = null;
@@ -85,17 +113,20 @@ export class Distant implements Work {
   private async start(): Promise<void> {
     const worker = new Worker(trusted(new URL("./attune.generate.worker.js", import.meta.url)), { type: "module" });
     this.worker = worker;
-    await new Promise<void>((resolve, reject) => {
+    const hasGpu = await new Promise<unknown>((resolve, reject) => {
       const late = setTimeout(() => reject(new Error("the worker does not begin")), PATIENCE);
       worker.onerror = (event) => reject(new Error(event.message || "the worker's script could not be loaded"));
       worker.onmessage = ({ data }: { data: Told }) => {
         if (data.call) return this.heard(data);
         clearTimeout(late);
-        return resolve();
+        return resolve(data.result);
       };
       worker.postMessage({ call: 0, method: "open", args: [this.settings] } satisfies Asked);
     });
     worker.onerror = (event) => this.fall(new Error(event.message || "the worker failed"));
+    const { rungs, model } = this.settings;
+    const here = (globalThis.navigator as { gpu?: unknown }).gpu && model && rungs?.includes("gpu") !== false;
+    if (here && !hasGpu) this.gpu = new Local({ ...this.settings, rungs: ["gpu"] });
   }
 
   private fall(error: unknown): void {

@@ -111,19 +111,21 @@ function aborting<T>(signal: AbortSignal | undefined, work: (signal: AbortSignal
 
 /** Options as a message can carry them. */
 async function prepared(options: LoadOptions): Promise<Settings> {
-  const { model, manifest, saveData, worker: _, remote, rungs, wasm, cache, leastTokensPerSecond, capacity } = options;
+  const { model, manifest, effects, saveData, worker: _, remote, rungs, wasm, cache, leastTokensPerSecond, capacity } = options;
   const address = (given: string | URL): string => new URL(given, globalThis.location?.href).href;
   const own = model === undefined || model === false ? new URL("./copywriter.gguf", import.meta.url) : model;
   const file = model === false ? "" : address(own);
+  const judge = effects ?? new URL("./text.en.attune-text", import.meta.url);
   for (const rung of rungs ?? []) if (!["gpu", "cpu", "remote", "template"].includes(rung)) throw coded("malformed", `there is no rung ${rung}`);
   let listed: Settings["manifest"] = `${file}.manifest.json`;
   if (typeof manifest === "string" || manifest instanceof URL) listed = address(manifest);
   else if (manifest) listed = manifest;
-  const { connection } = globalThis.navigator as { connection?: { saveData?: boolean } };
-  const saves = saveData !== "ignore" && connection?.saveData === true;
+  const device = globalThis.navigator as { connection?: { saveData?: boolean } } | undefined;
+  const saves = saveData !== "ignore" && device?.connection?.saveData === true;
   return {
     model: file,
     manifest: listed,
+    effects: judge === false ? "" : address(judge),
     rungs,
     cache,
     leastTokensPerSecond,

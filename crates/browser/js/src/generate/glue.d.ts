@@ -5,6 +5,7 @@ declare module "attune:generate" {
     init(options: { module_or_path: WebAssembly.Module }): Promise<unknown>;
     Writer: {
       new (host: Host, options: string): {
+        effects(bytes: Uint8Array): void;
         load(stop: Promise<unknown>): Promise<string>;
         write(brief: string, wanted: string, stop: Promise<unknown>): Promise<string>;
         free(): void;

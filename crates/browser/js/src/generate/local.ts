@@ -18,10 +18,12 @@ export interface Work {
 }
 
 /** Options as a message can carry them. */
-export interface Settings extends Omit<LoadOptions, "model" | "manifest" | "saveData" | "worker"> {
+export interface Settings extends Omit<LoadOptions, "model" | "manifest" | "effects" | "saveData" | "worker"> {
   /** Empty for none. */
   model: string;
   manifest: Manifest | string;
+  /** Empty for none. */
+  effects: string;
   /** Why nothing may be downloaded. */
   offline: string | null;
 }
@@ -38,6 +40,8 @@ export interface Host {
   hear(event: string): void;
 }
 
+/** Milliseconds in which the model of effects comes. */
+const PATIENCE = 10_000;
 const RUNGS: Rung[] = ["gpu", "cpu", "remote", "template"];
 type Glue = ReturnType<typeof glue>;
 
@@ -64,7 +68,7 @@ export class Local implements Work {
       if (rungs && !rungs.includes(rung)) return ["not_wanted", "is not among the rungs that may serve"];
       if (rung === "remote" && !remote) return ["no_server", "no server was named"];
       if ((rung === "gpu" || rung === "cpu") && !model) return ["no_model", "no model was named"];
-      if (rung === "gpu" && !(navigator as { gpu?: unknown }).gpu) return ["no_webgpu", "this browser has no WebGPU here"];
+      if (rung === "gpu" && !(globalThis.navigator as { gpu?: unknown } | undefined)?.gpu) return ["no_webgpu", "this browser has no WebGPU here"];
       return null;
     };
     for (const rung of RUNGS) {
@@ -127,7 +131,21 @@ export class Local implements Work {
     const { remote, leastTokensPerSecond, capacity } = this.settings;
     const options = { absent: this.absent, server: remote?.model ?? "", least: leastTokensPerSecond, capacity };
     this.writer = new fresh.Writer(this.host(), JSON.stringify(options));
+    await this.judge(this.writer);
     return this.writer;
+  }
+
+  /** Texts are written without a model of what they bring, too. */
+  private async judge(writer: NonNullable<Local["writer"]>): Promise<void> {
+    const { effects } = this.settings;
+    if (!effects) return;
+    try {
+      const response = await fetch(effects, { credentials: "same-origin", signal: AbortSignal.any([this.signal, AbortSignal.timeout(PATIENCE)]) });
+      if (!response.ok) throw new Error(`${effects} answered ${response.status}`);
+      writer.effects(new Uint8Array(await response.arrayBuffer()));
+    } catch (error) {
+      this.hear({ type: "warning", ...failure(error, "effects_unavailable"), code: "effects_unavailable" });
+    }
   }
 
   /** A trap in the middle of a wait leaves the instance's promise open for ever; the thread hears of it. */

@@ -45,6 +45,8 @@ export interface LoadOptions {
   manifest?: Manifest | string | URL;
   /** A server that speaks OpenAI's chat completions. Without it there is no such rung. */
   remote?: { url: string | URL; model: string; headers?: Record<string, string>; credentials?: RequestCredentials };
+  /** Address of a model of what a text brings (`attune text train`); `false` for none. Default: `text.en.attune-text` beside this module. */
+  effects?: string | URL | false;
   /** The rungs that may serve. Default: all. */
   rungs?: Rung[];
   /** Address of the WebAssembly file, or its bytes; `attune_generate_bg.wasm` beside this module when absent. */
@@ -162,7 +164,7 @@ export type WriterEvent =
   /** More of a text, which has not been checked: `delta` is new, `text` is all so far. */
   | { type: "text"; index: number; delta: string; text: string }
   | ({ type: "left" } & Left)
-  /** What went wrong without stopping anything: `storage_quota`, `storage_denied`, `worker_failed`. */
+  /** What went wrong without stopping anything: `storage_quota`, `storage_denied`, `effects_unavailable`, `worker_failed`. */
   | ({ type: "warning" } & Failure)
   | { type: "answer"; answer: Answer };
 
