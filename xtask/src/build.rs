@@ -115,7 +115,7 @@ fn module(
     let wasm = ws.target_wasm.join(WASM).join(profile(ship)).join(format!("{name}.wasm"));
     let variant = if features.is_empty() { "" } else { "-part" };
     let out = ws.build.join(format!("bindgen{}-{name}{variant}", if ship { "-ship" } else { "" }));
-    let stamp = Stamp::of(&[wasm.clone()], &out)?;
+    let stamp = Stamp::of(std::slice::from_ref(&wasm), &out)?;
     if !stamp.fresh() {
         clear(&out)?;
         eprintln!("  wasm-bindgen {name}");

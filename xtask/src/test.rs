@@ -46,6 +46,7 @@ pub(crate) fn test(ws: &Workspace, suites: &[String], ship: bool) -> Result<bool
         }
     };
     need(wants("native"), Need::Nextest);
+    need(wants("native"), Need::Vulkan);
     let any_script = [&node, &browser, &worker, &faults].iter().any(|files| !files.is_empty());
     need(any_script || (wants("size") && has_browser_module), Need::Browser);
     need(!browser.is_empty() || !worker.is_empty() || !faults.is_empty(), Need::Chromium);

@@ -11,8 +11,8 @@ use attune_generate::delexicalise::{Marks, delexicalise, is_whole};
 use attune_generate::normalise;
 use saphyr::{LoadableYamlNode, Yaml};
 
-use crate::prompt::prompt;
 use crate::samples::Pair;
+use attune_generate::local::acts::prompt;
 
 /// Categories that must share a word.
 const SHARED: usize = 6;

@@ -14,8 +14,8 @@ use serde::Serialize;
 
 use crate::CopywriterError;
 use crate::catalogue;
-use crate::prompt::{marks, prompt};
 use crate::samples::Pair;
+use attune_generate::local::acts::{marks, prompt};
 
 /// The most that a data file may unpack to.
 const MOST_BYTES: u64 = 256 << 20;
@@ -76,7 +76,7 @@ impl Corpus {
         }
         let (mut pairs, mut held_out) = (Vec::new(), Vec::new());
         for (prompt, of) in by_prompt {
-            if fnv(&prompt) % 20 == 0 { held_out.extend(of) } else { pairs.extend(of) }
+            if fnv(&prompt).is_multiple_of(20) { held_out.extend(of) } else { pairs.extend(of) }
         }
         Ok(Self { pairs, held_out, sources })
     }

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use attune_generate::act::Act;
 use attune_generate::evaluate::Scores;
 use attune_generate::evaluate::rnnlg::{self, Row};
+use attune_generate::local::acts::{Sentence, prompt, ranked};
+use attune_generate::rung::Draft;
 use rayon::prelude::*;
 
 use crate::CopywriterError;
-use crate::choice::{Text, ranked};
-use crate::prompt::prompt;
 use crate::trainer::one_thread_a_product;
 use crate::writer::{Drawing, Writer};
 
@@ -17,8 +17,11 @@ use crate::writer::{Drawing, Writer};
 ///
 /// # Errors
 /// The vocabulary's, when the act is longer than the context.
-pub fn texts(writer: &Writer, act: &Act, by: Drawing) -> Result<Vec<Text>, CopywriterError> {
-    Ok(ranked(act, &writer.write(&prompt(act), by)?))
+pub fn texts(writer: &Writer, act: &Act, by: Drawing) -> Result<Vec<Sentence>, CopywriterError> {
+    let drafts = writer.write(&prompt(act), by)?;
+    let ended = drafts.into_iter().filter(|draft| draft.ended);
+    let drafts: Vec<Draft> = ended.map(|draft| Draft { text: draft.text, tokens: draft.ids.len() }).collect();
+    Ok(ranked(act, &drafts))
 }
 
 /// Scores the first text of each row's act; `done` hears how many rows are written.

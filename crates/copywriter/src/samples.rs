@@ -8,7 +8,7 @@ use crate::{CopywriterError, random};
 /// What is asked and what is to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
-    /// The facts, as [`crate::prompt`] writes them.
+    /// The facts, as [`attune_generate::local::acts::prompt`] writes them.
     pub prompt: String,
     /// The text, with placeholders for the facts' values.
     pub text: String,

@@ -1,5 +1,7 @@
 //! A small run from texts to a file: it learns, it can be interrupted, and the file says what the network says.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a test")]
+
 use attune_copywriter::CopywriterError;
 use attune_copywriter::gguf::{self, About};
 use attune_copywriter::network::{Memory, Network};

@@ -3,6 +3,8 @@
 //! `gpu --model FILE.gguf [--prompt-ids 1,2,3] [--max-tokens 128] [--prefill 512] [--profile] [--bandwidth GB/s]`, or `--seeded smollm2|llama-1b` in the
 //! place of `--model`: random weights of that shape.
 
+#![allow(clippy::print_stdout, reason = "what it is for")]
+
 use std::fs::File;
 use std::io::Read as _;
 use std::time::Instant;

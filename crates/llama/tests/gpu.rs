@@ -1,6 +1,7 @@
 //! The GPU rung, held to what others compute: on whatever adapter there is (lavapipe, where `cargo xtask setup` ran), with the work cut
 //! as for a processor, as for many cores, and without subgroups within WebGPU's default limits, as browsers have it.
 #![cfg(all(feature = "gpu", feature = "cpu"))]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
 use std::fs;
 

@@ -46,7 +46,7 @@ async fn answer(shop: &Shop, request: Request<Body>) -> Result<Response<Body>, P
     }
     while let Some(told) = events.recv().await {
         match told {
-            Event::Copy(copy) => return Ok(body::json(&with_notes(&*copy, &notes))),
+            Event::Copy(copy) => return Ok(body::json(&with_notes(&copy, &notes))),
             Event::Refused(left) => {
                 let detail = "no text could be written that is true";
                 let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "copy_refused", detail);
@@ -102,7 +102,7 @@ impl Script for Telling {
     fn take(&mut self, told: Event) -> String {
         let value = match told {
             Event::Told(told) => serde_json::to_value(told).unwrap_or_default(),
-            Event::Copy(copy) => self.last("copy", with_notes(&*copy, &self.notes)),
+            Event::Copy(copy) => self.last("copy", with_notes(&copy, &self.notes)),
             Event::Refused(left) => self.last("refused", json!({ "left": left })),
             Event::Failed(failure) => {
                 self.last("failed", json!({ "code": failure.code, "message": failure.message }))

@@ -1,6 +1,7 @@
 //! What tests of the binary share: a small model, the command, a server.
 
 #![allow(dead_code, reason = "not every test uses all of it")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

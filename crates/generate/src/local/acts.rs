@@ -1,6 +1,6 @@
 //! How Attune's own copywriter is asked, and which of its drafts is served.
 //!
-//! It reads an act in one line, its values as marks: `inform SLOT_MEMORY SLOT_NAME SLOT_TYPE isforbusinesscomputing=no`, and
+//! It reads an act in one line, its values as marks: `inform isforbusinesscomputing=no SLOT_MEMORY SLOT_NAME SLOT_TYPE`, and
 //! writes a sentence with the marks in it. Of several drafts the one is served that says every fact once, and among those
 //! the one most like the others.
 
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn facts_in_another_order_are_the_same_prompt() {
         let prompt_of = |act| prompt(&Act::parse(act).unwrap());
-        let line = "inform SLOT_MEMORY SLOT_NAME SLOT_TYPE isforbusinesscomputing=no\n";
+        let line = "inform isforbusinesscomputing=no SLOT_MEMORY SLOT_NAME SLOT_TYPE\n";
         assert_eq!(prompt_of("inform(name=a 1;type=laptop;memory=4 gb;isforbusinesscomputing=false)"), line);
         assert_eq!(prompt_of("inform(isforbusinesscomputing=no;memory=8 gb;type=laptop;name=b)"), line);
         assert_eq!(

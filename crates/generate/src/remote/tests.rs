@@ -2,11 +2,13 @@ use super::*;
 use crate::testing::now;
 use attune_llama::chat::Role;
 
+type Parts = Vec<Result<Vec<u8>, Failure>>;
+
 /// A server's answers, in the order of the requests.
 #[derive(Default)]
 struct Script {
-    answers: Vec<(u16, &'static str, Vec<Result<Vec<u8>, Failure>>)>,
-    parts: Vec<Result<Vec<u8>, Failure>>,
+    answers: Vec<(u16, &'static str, Parts)>,
+    parts: Parts,
     asked: Vec<ChatRequest>,
 }
 
