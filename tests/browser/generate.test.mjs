@@ -394,7 +394,7 @@ test("a server writes", async () => {
 test("a server that hangs, streams garbage, breaks off, has no room or lies: the template, and why", async () => {
   const page = await visit();
   for (const [url, code] of [["hangs", "rung_slow"], ["garbage", "remote_malformed"], ["cut", "remote_unreachable"], ["busy", "remote_busy"], ["lies", "rung_refused"], ["nowhere", "remote_absent"]]) {
-    const { answer, error } = await write(page, { model: false, remote: { url: `/${url}`, model: "m" }, patience: 700 });
+    const { answer, error } = await write(page, { model: false, remote: { url: `/${url}`, model: "m" }, patience: url === "hangs" ? 700 : 20_000 });
     assert.equal(error, undefined, `${url}: ${error?.message}`);
     assert.equal(answer.rung, "template", url);
     assert.equal(codes(answer)[2], `remote ${code}`);
@@ -409,8 +409,11 @@ test("abort stops at once, and the writer goes on to write", async () => {
     const { open } = await import("/attune/attune.generate.js");
     const writer = open({ model: false, remote: { url: "/hangs", model: "m" } });
     const stopper = new AbortController();
-    setTimeout(() => stopper.abort(new Error("enough")), 400);
-    const began = performance.now();
+    let began;
+    setTimeout(() => {
+      began = performance.now();
+      stopper.abort(new Error("enough"));
+    }, 400);
     let thrown;
     try {
       for await (const _ of writer.generate(brief, { signal: stopper.signal }));
@@ -425,7 +428,7 @@ test("abort stops at once, and the writer goes on to write", async () => {
     return { thrown, took, rung: answer.rung, closed };
   }, BRIEF);
   assert.equal(outcome.thrown, "enough");
-  assert.ok(outcome.took < 600, `${outcome.took} ms`);
+  assert.ok(outcome.took < 50, `${outcome.took} ms`);
   assert.deepEqual([outcome.rung, outcome.closed], ["template", "closed"]);
   await page.context().close();
 });

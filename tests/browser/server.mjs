@@ -35,7 +35,7 @@ export async function serve(pages = {}, port = 0) {
     else if (answers[pathname]) {
       const [type, body, headers] = answers[pathname];
       response.writeHead(200, { "content-type": type, ...headers }).end(body);
-    } else if (/^\/attune\/[\w.]+$/.test(pathname) && existsSync(file)) {
+    } else if (/^\/attune\/[\w.-]+$/.test(pathname) && existsSync(file)) {
       response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "text/plain" }).end(readFileSync(file));
     } else response.writeHead(404).end();
   });
