@@ -78,10 +78,12 @@ fn figures(odd: bool, show: usize) -> Option<Vec<(&'static str, [usize; 4])>> {
     Some(figures)
 }
 
+/// On the half that the guard was made with; with `ATTUNE_MISSES` set, what it misses there is printed.
 #[test]
-#[ignore = "prints what the guard misses on the half it was made with"]
 fn the_half_in_sight() {
-    figures(false, 40);
+    let most = if std::env::var_os("ATTUNE_MISSES").is_some() { 40 } else { 0 };
+    let Some(figures) = figures(false, most) else { return };
+    assert!(figures.iter().all(|(_, [caught, planted, ..])| caught == planted), "{figures:?}");
 }
 
 #[test]

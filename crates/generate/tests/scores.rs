@@ -25,7 +25,6 @@ fn shipped() -> Learnt {
 }
 
 #[test]
-#[ignore = "learns anew, which takes minutes in a debug build"]
 fn what_is_shipped_is_what_the_training_part_teaches() {
     let train = ["laptop", "tv"].map(|domain| rows(&format!("rnnlg/{domain}/train.json.gz")));
     let Some(train) = train.into_iter().collect::<Option<Vec<_>>>() else { return };
