@@ -133,7 +133,7 @@ const WORDS = {
   facts_noted: ["May go out, with these notes.", "可以展示，另有说明。"],
   fact_said: ["said", "已提及"],
   fact_unsaid: ["left out", "未提及"],
-  predicted: ["Expected to be clicked more than", "预计点击率高于"],
+  predicted: ["Predicted clicks: better than", "预计点击率：优于"],
   better_than: ["{n} of comparable texts", "{n} 的同类文案"],
   predicted_effect: ["click odds × {odds}, between {low} and {high}", "点击几率 × {odds}，区间 {low} 至 {high}"],
   repair_corrected: ["corrected", "已更正"],

@@ -185,7 +185,7 @@ function predicted(language: Language, { percentile, log_odds }: NonNullable<Can
   return h(
     "p",
     { class: "writing-line predicted" },
-    h("span", {}, say(language, "predicted"), " ", h("strong", {}, say(language, "better_than", { n: percent(language, percentile / 100) }))),
+    h("span", {}, say(language, "predicted"), " ", h("strong", {}, say(language, "better_than", { n: percent(language, Math.max(1, Math.round(percentile)) / 100).replace(/\.0/, "") }))),
     h("small", { class: "quiet" }, say(language, "predicted_effect", { odds: odds ?? "", low: low ?? "", high: high ?? "" })),
   );
 }
