@@ -18,7 +18,7 @@ before(async () => {
   mkdirSync(join(www, "models"));
   copyFileSync(join(ROOT, "tests/golden/small.attune"), join(www, "models/next.attune"));
   writeFileSync(join(www, "models/broken.attune"), "not a bundle");
-  const vars = { ATTUNE_KEY: "key", ATTUNE_RANK_KEY: "rank", ATTUNE_ORIGINS: `${SITE} https://other.example/`, ATTUNE_ROLLOUT: "on", ATTUNE_LOG: "on", ATTUNE_PROFILES: "server", ATTUNE_SALT: "salt" };
+  const vars = { ATTUNE_KEY: "key", ATTUNE_RANK_KEY: "rank", ATTUNE_ORIGINS: `${SITE} https://other.example/`, ATTUNE_ROLLOUT: "on", ATTUNE_LOG: "on", ATTUNE_PROFILES: "server", ATTUNE_SALT: "salt", ATTUNE_GENERATE: "key" };
   worker = await startWorker({ www, vars, limit: 30 });
   health = await (await worker.fetch("/health")).json();
 });
@@ -186,6 +186,9 @@ test("the description fits every answer", async () => {
     ["get", "/v1/log", "/v1/log?from=x"],
     ["post", "/v1/export", "/v1/export", { user: "u" }],
     ["post", "/v1/forget", "/v1/forget", { user: "u" }],
+    ["post", "/generate", "/generate", { brief: { facts: { name: "Apollo" } } }],
+    ["post", "/generate", "/generate", { brief: {} }],
+    ["post", "/v1/chat/completions", "/v1/chat/completions", { messages: [{ role: "user", content: "Hi" }] }],
     ["get", "/v1/rollout", "/v1/rollout"],
     ["put", "/v1/rollout", "/v1/rollout", { model: "next", percent: 0 }],
     ["delete", "/v1/rollout", "/v1/rollout"],
