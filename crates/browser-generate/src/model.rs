@@ -173,7 +173,7 @@ impl Rung for &mut Model {
     ) -> Local<'w, Result<Vec<Draft>, Failure>> {
         Box::pin(async move {
             self.ready().await?;
-            let mut kept = Kept { model: &mut **self, whole: false };
+            let mut kept = Kept { model: self, whole: false };
             let Some(rung) = &mut kept.model.rung else {
                 return Err(Failure::new("model_unavailable", "the model is not there"));
             };

@@ -35,6 +35,7 @@ pub(crate) enum Kernels {
 
 impl Kernels {
     /// All that this processor has, the best first.
+    #[allow(clippy::vec_init_then_push, reason = "what there is depends on the target")]
     pub(crate) fn all() -> Vec<Self> {
         let mut all = Vec::new();
         #[cfg(target_arch = "x86_64")]
