@@ -208,7 +208,7 @@ async fn attempt(
     }
     let seconds = (clock.now() - began) / 1000.0;
     if candidates.is_empty() {
-        let what = format!("wrote {written} texts, and none could be made true");
+        let what = format!("wrote {written} texts, and none says the facts, or could be made to");
         return Err(Failure::new("rung_refused", what));
     }
     Ok(Copy {
@@ -229,6 +229,8 @@ fn mended(drafts: Vec<Draft>, brief: &Brief, again: bool) -> Vec<Candidate> {
     drafts
         .into_iter()
         .filter_map(|draft| match repair(&draft.text, brief, &guard) {
+            // What says nothing of the product is not false, and no copy of it.
+            Outcome::Passed { report, .. } if report.said.is_empty() && !report.unsaid.is_empty() => None,
             Outcome::Passed { text, mut repairs, report } => {
                 if again {
                     let first =

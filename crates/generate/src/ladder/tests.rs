@@ -108,6 +108,16 @@ fn guard_refuses_a_rung_whose_texts_are_all_wrong() {
 }
 
 #[test]
+fn text_that_says_nothing_of_the_product_is_no_copy() {
+    let mut ladder = Ladder::new()
+        .with(Kind::Cpu, scripted(Kind::Cpu, &["It is good to walk in the morning."]))
+        .with(Kind::Template, scripted(Kind::Template, &[TRUE]));
+    let copy =
+        now(ladder.compose(&brief(), Wanted::default(), None, &Watch::default(), &mut |_| {})).unwrap();
+    assert_eq!((copy.rung, copy.left[1].failure.code), (Kind::Template, "rung_refused"));
+}
+
+#[test]
 fn hanging_rung_costs_its_patience() {
     let watch = Watch::default();
     let mut ladder = Ladder::new()
