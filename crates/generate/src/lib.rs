@@ -3,7 +3,6 @@
 //! Pure: time, randomness and bytes are arguments; no I/O, no clock, no JavaScript.
 
 pub mod act;
-pub mod answer;
 pub mod brief;
 pub mod delexicalise;
 pub mod evaluate;
