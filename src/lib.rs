@@ -31,7 +31,6 @@ pub mod model;
 pub mod named;
 pub mod profile;
 pub mod rank;
-pub mod text;
 pub mod wire;
 
 pub use bundle::{Bundle, Card};
@@ -41,7 +40,6 @@ pub use error::{Error, Result};
 pub use event::{Event, EventKind};
 pub use named::Named;
 pub use profile::Profile;
-pub use text::{TextEffect, TextModel};
 pub use wire::{Candidate, Fields, Request, Slot, Value};
 
 /// The README's example runs as a test.

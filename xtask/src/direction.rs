@@ -11,15 +11,16 @@ use crate::{
 };
 
 /// Each package of the workspace and the packages of the workspace it may name. Surfaces stand in nobody's list.
-const ALLOWED: [(&str, &[&str]); 14] = [
+const ALLOWED: [(&str, &[&str]); 15] = [
     ("attune", &[]),
     ("attune-llama", &[]),
-    ("attune-generate", &["attune", "attune-llama"]),
+    ("attune-text", &[]),
+    ("attune-generate", &["attune-llama", "attune-text"]),
     ("attune-copywriter", &["attune-generate", "attune-llama"]),
     ("attune-html", &["attune"]),
     ("attune-insight", &["attune"]),
     ("attune-simulate", &["attune"]),
-    ("attune-train", &["attune", "attune-insight", "attune-simulate"]),
+    ("attune-train", &["attune", "attune-insight", "attune-simulate", "attune-text"]),
     (
         "attune-cli",
         &[
@@ -29,11 +30,12 @@ const ALLOWED: [(&str, &[&str]); 14] = [
             "attune-insight",
             "attune-llama",
             "attune-simulate",
+            "attune-text",
             "attune-train",
         ],
     ),
     ("attune-browser", &["attune"]),
-    ("attune-browser-generate", &["attune", "attune-generate", "attune-llama"]),
+    ("attune-browser-generate", &["attune-generate", "attune-llama", "attune-text"]),
     ("attune-worker", &["attune", "attune-generate", "attune-html", "attune-llama"]),
     ("inventory", &[]),
     ("xtask", &[]),

@@ -10,13 +10,13 @@ mod trial;
 
 use std::rc::Rc;
 
-use attune::TextModel;
 use attune_generate::Brief;
 use attune_generate::brief::Language;
 use attune_generate::ladder::{Copy, Ladder, Left, Wanted};
 use attune_generate::prompt::messages;
 use attune_generate::remote::Remote;
 use attune_generate::rung::{Failure, Kind, Rung as _, Templates, Told};
+use attune_text::TextModel;
 use js_sys::Promise;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::wasm_bindgen;

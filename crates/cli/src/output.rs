@@ -35,6 +35,7 @@ pub(crate) fn failure(error: &anyhow::Error) -> Value {
             let core = cause.downcast_ref::<attune::Error>().map(attune::Error::code);
             core.or_else(|| cause.downcast_ref::<LoadError>().map(LoadError::code))
                 .or_else(|| cause.downcast_ref::<Failure>().map(|failure| failure.code))
+                .or_else(|| cause.downcast_ref::<attune_text::Error>().map(attune_text::Error::code))
                 .or_else(|| cause.downcast_ref::<attune_llama::Error>().map(attune_llama::Error::code))
                 .or_else(|| cause.downcast_ref::<TrainError>().map(TrainError::code))
                 .or_else(|| cause.downcast_ref::<CopywriterError>().map(CopywriterError::code))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use attune::TextModel;
+use attune_text::TextModel;
 
 /// The text model that comes with Attune.
 const OWN: &str = "models/text.en.attune-text";

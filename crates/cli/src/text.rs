@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use attune::TextModel;
 use attune::bundle::integrity;
-use attune::text::{Evidence, Preference, TextEffect, choose};
+use attune_text::TextModel;
+use attune_text::{Evidence, Preference, TextEffect, choose};
 use attune_train::text::{Report, Settings, train};
 use clap::{Args, Subcommand};
 use serde_json::json;

@@ -1,8 +1,8 @@
 //! The ladder: GPU, processor, server, template. What the first rung that can writes is held to the facts, told how it
 //! will do, and chosen from; the answer says which rung served and why those above it did not.
 
-use attune::text::{Preference, choose};
-use attune::{TextEffect, TextModel};
+use attune_text::{Preference, choose};
+use attune_text::{TextEffect, TextModel};
 use serde::Serialize;
 
 use crate::Brief;

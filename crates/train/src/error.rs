@@ -16,6 +16,9 @@ pub enum TrainError {
     /// The bundle.
     #[error(transparent)]
     Bundle(#[from] attune::Error),
+    /// The text model.
+    #[error(transparent)]
+    Text(#[from] attune_text::Error),
     /// The bundle answers otherwise than the student that was fitted: nothing is written.
     #[error(
         "the bundle's logits differ by {difference} from the student's on {rows} rows: nothing was written, please report this"
@@ -47,6 +50,7 @@ impl TrainError {
             Self::Table(TableError::Empty(_)) => "unlearnable",
             Self::Table(_) => "table",
             Self::Bundle(error) => error.code(),
+            Self::Text(error) => error.code(),
             Self::Skew { .. } => "skew",
             Self::Targets { .. } => "targets",
         }

@@ -12,8 +12,8 @@ pub mod fit;
 
 use std::path::Path;
 
-use attune::TextModel;
-use attune::text::{Fitted, Reading, StyleWeight, TextCard};
+use attune_text::TextModel;
+use attune_text::{Fitted, Reading, StyleWeight, TextCard};
 use serde::Serialize;
 use serde_json::json;
 

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use attune::TextEffect;
-use attune::text::Evidence;
 use attune_generate::ladder::{Candidate, Copy, Left};
 use attune_generate::repair::{Repair, RepairKind};
+use attune_text::{Evidence, TextEffect};
+use attune_text::TextEffect;
 
 /// All of it.
 pub(super) fn text(copy: &Copy, notes: &[String]) -> String {

@@ -4,13 +4,13 @@ mod model;
 
 use std::path::PathBuf;
 
-use attune::TextModel;
 use attune_generate::Brief;
 use attune_generate::ladder::{Copy, Ladder, Left, Wanted};
 use attune_generate::prompt::messages;
 use attune_generate::remote::Remote;
 use attune_generate::rung::{Failure, Kind, Rung, Task, Templates, Told};
 use attune_generate::template::Learnt;
+use attune_text::TextModel;
 use clap::Args;
 
 use self::model::Borrowed;

@@ -2,7 +2,7 @@
 
 use super::arms::{Arm, Pair, contests, pairs};
 use super::fit::contest;
-use attune::text::Z90;
+use attune_text::Z90;
 use serde::Serialize;
 
 /// How many steps the quantiles are apart.

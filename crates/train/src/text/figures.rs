@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use attune::TextModel;
+use attune_text::TextModel;
 use serde::Serialize;
 
 use super::arms::{Arm, Pair, contests, pairs};
@@ -67,7 +67,7 @@ pub fn measure(arms: &[Arm], among: &[usize], model: &TextModel, style: &[f64], 
         }
         let error = a.log_odds() - b.log_odds() - (scores[pair.first] - scores[pair.second]);
         let half = halves[pair.first].powi(2) + halves[pair.second].powi(2);
-        let half = (half + attune::text::Z90.powi(2) * (a.variance() + b.variance())).sqrt();
+        let half = (half + attune_text::Z90.powi(2) * (a.variance() + b.variance())).sqrt();
         test.weight += pair.weight;
         test.covered += if error.abs() <= half { pair.weight } else { 0.0 };
     }

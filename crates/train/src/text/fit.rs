@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use attune::text::{GramKind, Reading, STYLE};
+use attune_text::{GramKind, Reading, STYLE};
 use serde::{Deserialize, Serialize};
 
 use super::arms::{Arm, contests};

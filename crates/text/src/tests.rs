@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::feature::symbol;
+use crate::effect::logistic;
+use crate::grams::symbol;
 
 fn fold(text: &str) -> u32 {
     let symbol = symbol(text);

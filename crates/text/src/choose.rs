@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::grams::tokens;
-use crate::feature::symbol;
+use crate::grams::{symbol, tokens};
 
 /// How candidates are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

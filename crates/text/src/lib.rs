@@ -9,21 +9,20 @@
 
 mod binary;
 mod choose;
+mod effect;
+mod error;
 mod grams;
 mod style;
 
 pub use choose::{Choice, Chosen, Preference, choose};
-pub use grams::{Gram, GramKind, Token, grams, tokens};
+pub use effect::Effect;
+pub use error::{Error, Result};
+pub use grams::{Gram, GramKind, MAX_TEXT, Token, grams, tokens};
 pub use style::{STYLE, style};
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-
-use crate::decision::Effect;
-use crate::effect::logistic;
-use crate::error::{Error, Result};
-use crate::feature::Vocabulary;
 
 /// Two-sided 90 % quantile of the normal distribution.
 pub const Z90: f64 = 1.644_853_626_951_472_2;
@@ -89,7 +88,6 @@ pub struct Fitted {
 #[derive(Debug, Clone)]
 pub struct TextModel {
     fitted: Fitted,
-    known: Vocabulary,
 }
 
 /// What a text's effect is told from.
@@ -148,15 +146,7 @@ impl TextEffect {
     #[must_use]
     pub fn rate_at(&self, base: f64) -> Effect {
         let base = base.clamp(1e-9, 1.0 - 1e-9);
-        rates(self.log_odds, libm::log(base / (1.0 - base)))
-    }
-}
-
-fn rates(log_odds: Effect, base: f64) -> Effect {
-    Effect {
-        value: logistic(base + log_odds.value),
-        low: logistic(base + log_odds.low),
-        high: logistic(base + log_odds.high),
+        self.log_odds.rate(libm::log(base / (1.0 - base)))
     }
 }
 
@@ -174,7 +164,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Reads a text; of a very long one the beginning, [`crate::wire::MAX_TEXT`] bytes.
+    /// Reads a text; of a very long one the beginning, [`MAX_TEXT`] bytes.
     #[must_use]
     pub fn of(text: &str) -> Self {
         let tokens = tokens(text);
@@ -187,9 +177,9 @@ impl TextModel {
     /// A model of these parts.
     ///
     /// # Errors
-    /// [`Error::Bundle`] when they do not fit each other or hold a number that is not finite.
+    /// [`Error::Unusable`] when they do not fit each other or hold a number that is not finite.
     pub fn new(fitted: Fitted) -> Result<Self> {
-        let broken = |why: &str| Err(Error::Bundle(format!("the text model {why}")));
+        let broken = |why: &str| Err(Error::Unusable(format!("it {why}")));
         let numbers = [fitted.scale, fitted.bias, fitted.base, fitted.known_spread, fitted.unknown_spread];
         let style = fitted.style.iter().flat_map(|style| [style.weight, style.mean]);
         if !numbers.into_iter().chain(style).chain(fitted.quantiles.iter().copied()).all(sensible) {
@@ -207,8 +197,7 @@ impl TextModel {
         if fitted.known_spread < 0.0 || fitted.unknown_spread < fitted.known_spread {
             return broken("has spreads that do not grow");
         }
-        let known = Vocabulary::new(fitted.grams.iter().map(|(symbol, _)| u64::from(*symbol)).collect());
-        Ok(Self { fitted, known })
+        Ok(Self { fitted })
     }
 
     /// The parts.
@@ -239,7 +228,7 @@ impl TextModel {
         let score = self.total(&spans, &style);
         let words = reading.grams.iter().filter(|gram| gram.kind == GramKind::Word);
         let (all, known) = words.fold((0_u32, 0_u32), |(all, known), gram| {
-            (all + 1, known + u32::from(self.known.row(u64::from(gram.symbol)) > 0))
+            (all + 1, known + u32::from(self.weight(gram.symbol).is_some()))
         });
         let familiar = if all > 0 { f64::from(known) / f64::from(all) } else { 0.0 };
         let half = Z90 * self.spread(score, familiar);
@@ -262,7 +251,7 @@ impl TextModel {
         style.sort_by(|a, b| b.contribution.abs().total_cmp(&a.contribution.abs()));
         TextEffect {
             log_odds,
-            rate: rates(log_odds, f64::from(self.fitted.base)),
+            rate: log_odds.rate(f64::from(self.fitted.base)),
             percentile: self.percentile(score),
             evidence: if familiar >= FAMILIAR { Evidence::Words } else { Evidence::Style },
             familiar,
@@ -280,19 +269,23 @@ impl TextModel {
         (familiar * known * known + (1.0 - familiar) * (unknown * unknown + score * score)).sqrt()
     }
 
+    /// An n-gram's weight in units of the scale, where it is known.
+    fn weight(&self, symbol: u32) -> Option<i8> {
+        let grams = &self.fitted.grams;
+        let at = grams.binary_search_by_key(&symbol, |(symbol, _)| *symbol).ok()?;
+        grams.get(at).map(|(_, weight)| *weight)
+    }
+
     /// What each span adds, in reading order of the spans.
     fn phrases(&self, reading: &Reading) -> Vec<(Range<usize>, f64)> {
         let unit = f64::from(self.fitted.scale) * reading.share;
         let mut spans: Vec<(Range<usize>, i32)> = Vec::new();
         for gram in &reading.grams {
-            let row = self.known.row(u64::from(gram.symbol)) as usize;
-            let Some((_, weight)) = row.checked_sub(1).and_then(|row| self.fitted.grams.get(row)) else {
-                continue;
-            };
+            let Some(weight) = self.weight(gram.symbol) else { continue };
             // A word's pieces come right after it.
             match spans.last_mut().filter(|(span, _)| *span == gram.span) {
-                Some((_, sum)) => *sum += i32::from(*weight),
-                None => spans.push((gram.span.clone(), i32::from(*weight))),
+                Some((_, sum)) => *sum += i32::from(weight),
+                None => spans.push((gram.span.clone(), i32::from(weight))),
             }
         }
         spans.retain(|(_, sum)| *sum != 0);

@@ -5,8 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Fitted, StyleWeight, TextModel};
-use crate::error::{Error, Result};
+use crate::{Error, Fitted, Result, StyleWeight, TextModel};
 
 const MAGIC: &[u8; 8] = b"ATTTEXT\x01";
 const DIGEST: usize = 32;
@@ -17,10 +16,10 @@ impl TextModel {
     /// The file's bytes. The same parts give the same bytes.
     ///
     /// # Errors
-    /// [`Error::Malformed`] when the card cannot be written as JSON.
+    /// [`Error::Card`] when the card cannot be written as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let fitted = self.fitted();
-        let card = serde_json::to_vec(&fitted.card).map_err(|error| Error::json("card", &error))?;
+        let card = serde_json::to_vec(&fitted.card)?;
         let mut bytes = MAGIC.to_vec();
         let count = |bytes: &mut Vec<u8>, n: usize| bytes.extend((n as u32).to_le_bytes());
         count(&mut bytes, card.len());
@@ -43,31 +42,31 @@ impl TextModel {
     /// Reads a file's bytes.
     ///
     /// # Errors
-    /// [`Error::Bundle`] when they are not a text model, are incomplete or damaged, or do not fit together;
-    /// [`Error::Newer`], [`Error::TooMany`], and [`Error::Malformed`] for the card.
+    /// [`Error::Unusable`] when they are not a text model, are incomplete or damaged, or do not fit together;
+    /// [`Error::Newer`], [`Error::TooMany`], and [`Error::Card`] for the card.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > MAX_BYTES {
-            return Err(Error::TooMany { what: "text model bytes", found: bytes.len(), limit: MAX_BYTES });
+            return Err(Error::TooMany { found: bytes.len(), limit: MAX_BYTES });
         }
         if bytes.get(..7) != Some(&MAGIC[..7]) {
-            return Err(Error::Bundle("these bytes are not an Attune text model".to_owned()));
+            return Err(Error::Unusable("these bytes are none".to_owned()));
         }
         if bytes.get(7) != Some(&MAGIC[7]) {
             let found = u32::from(bytes.get(7).copied().unwrap_or(0));
-            return Err(Error::Newer { what: "text model", found, supported: u32::from(MAGIC[7]) });
+            return Err(Error::Newer { found, supported: u32::from(MAGIC[7]) });
         }
         let (body, digest) =
             bytes.len().checked_sub(DIGEST).map(|end| bytes.split_at(end)).ok_or_else(short)?;
         if Sha256::digest(body).as_slice() != digest {
-            return Err(Error::Bundle(
-                "the text model's checksum does not match: the file is incomplete or was changed".to_owned(),
+            return Err(Error::Unusable(
+                "its checksum does not match: the file is incomplete or was changed".to_owned(),
             ));
         }
         let mut reader = Reader(body.get(MAGIC.len()..).ok_or_else(short)?);
         let length = reader.count()?;
         let card = std::str::from_utf8(reader.bytes(length)?)
-            .map_err(|_| Error::Bundle("the text model's card is not UTF-8".to_owned()))?;
-        let card = serde_json::from_str(card).map_err(|error| Error::json("text model's card", &error))?;
+            .map_err(|_| Error::Unusable("its card is not UTF-8".to_owned()))?;
+        let card = serde_json::from_str(card)?;
         let [scale, bias, base, known_spread, unknown_spread] = reader.numbers()?;
         let n = reader.count()?;
         let style = reader.many::<8>(n)?.iter().map(|pair| {
@@ -115,5 +114,5 @@ impl<'a> Reader<'a> {
 }
 
 fn short() -> Error {
-    Error::Bundle("the text model has the wrong length: download it again".to_owned())
+    Error::Unusable("it has the wrong length: download it again".to_owned())
 }

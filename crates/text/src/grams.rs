@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::feature::symbol;
-use crate::wire::MAX_TEXT;
-
+/// The most bytes of a text that are read.
+pub const MAX_TEXT: usize = 4_096;
 /// Lengths of a word's pieces in characters, its two edges marked `<` and `>` counted (Bojanowski et al., "Enriching
 /// word vectors with subword information", 2017, section 3.2).
 const PIECES: std::ops::RangeInclusive<usize> = 3..=5;
@@ -49,6 +48,12 @@ pub enum GramKind {
     Pair,
     /// Some letters of a word.
     Piece,
+}
+
+/// FNV-1a, 64 bits (Fowler, Noll, Vo).
+pub(crate) fn symbol(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// What is read of a text: its first [`MAX_TEXT`] bytes, cut at a character.

@@ -1,6 +1,6 @@
 //! Style: what a text is like whatever it is about. The marks of English and of Chinese writing are read alike.
 
-use super::grams::{Token, head, is_ideograph};
+use crate::grams::{Token, head, is_ideograph};
 
 /// Names of the style features, in the order of [`style`].
 pub const STYLE: [&str; 37] = [
@@ -225,8 +225,8 @@ fn cased(text: &str) -> Cased {
 
 #[cfg(test)]
 mod tests {
-    use super::super::grams::tokens;
     use super::*;
+    use crate::grams::tokens;
 
     fn of(text: &str, name: &str) -> f64 {
         let at = STYLE.iter().position(|known| *known == name).unwrap();
