@@ -14,10 +14,11 @@ use crate::{
     build,
     context::{Surfaces, Workspace, output, run},
     setup::{self, Need},
+    size,
 };
 
 /// The benchmarks there are.
-pub(crate) const NAMES: [&str; 5] = ["rank", "worker", "html", "soak", "train"];
+pub(crate) const NAMES: [&str; 6] = ["rank", "worker", "html", "soak", "train", "generate"];
 /// Those that are scripts around the Worker.
 const OF_WORKER: [&str; 3] = ["worker", "html", "soak"];
 /// Rows of the timed run, and of the run whose memory is held against it.
@@ -47,7 +48,7 @@ pub(crate) fn bench(ws: &Workspace, names: &[String], json: bool) -> Result<()> 
     {
         eprintln!("  {error:#}: its row is left out");
     }
-    if wants("rank") || wants("train") {
+    if wants("rank") || wants("train") || wants("generate") {
         build::native(ws, true)?;
     }
     let mut answer = Map::new();
@@ -67,6 +68,9 @@ pub(crate) fn bench(ws: &Workspace, names: &[String], json: bool) -> Result<()> 
             println!("train {}", answer["train"]);
         }
     }
+    if wants("generate") {
+        answer.insert("generate".into(), generate(ws, json)?);
+    }
     if json {
         println!("{}", Value::Object(answer));
     }
@@ -77,13 +81,40 @@ fn script(name: &str) -> String {
     format!("tests/bench/{name}.mjs")
 }
 
-/// With `json`, a script's last line is its answer; without, it talks to the reader.
+/// Copy: what is written, how fast, beside its peers; and what a page downloads for it.
+fn generate(ws: &Workspace, json: bool) -> Result<Value> {
+    setup::ensure(ws, &[Need::Browser, Need::Chromium, Need::Vulkan, Need::Writers], false)?;
+    let (examples, wasm) = build::writers(ws)?;
+    let mut node = ws.node(&Surfaces { ship: true, native: "release" });
+    node.arg(script("generate")).env("ATTUNE_EXAMPLES", examples).env("ATTUNE_LLAMA_WASM", wasm);
+    node.env("ATTUNE_PEERS", ws.npm_packages("tests/bench")?);
+    let mut answer = answered(node, "generate", json)?;
+    let sizes = size::measured(ws)?;
+    let bytes = |name: &str| sizes[name]["brotli"].clone();
+    let size = json!({
+        "brotli": { "whole": bytes("generate"), "without_cpu": bytes("generate without CPU") },
+        "bar": { "whole": size::GENERATE_BROTLI.0, "without_cpu": size::GENERATE_BROTLI.1 },
+    });
+    if json {
+        answer["size"] = size;
+    } else {
+        println!("size {size}");
+    }
+    Ok(answer)
+}
+
+/// A script with what it may ask for; see [`answered`].
 fn scripted(ws: &Workspace, name: &str, json: bool) -> Result<Value> {
     let mut node = ws.node(&Surfaces { ship: true, native: "release" });
     node.arg(script(name));
     if setup::vowpal_wabbit(ws).is_file() {
         node.env("ATTUNE_VW", setup::vowpal_wabbit(ws));
     }
+    answered(node, name, json)
+}
+
+/// With `json`, a script's last line is its answer; without, it talks to the reader.
+fn answered(mut node: Command, name: &str, json: bool) -> Result<Value> {
     if !json {
         let status = node.status().context("node could not be started")?;
         if !status.success() {

@@ -48,15 +48,18 @@ pub(crate) const NATIVE: [&str; 7] = [
     "attune-worker",
 ];
 
-/// The wasm modules of the npm package: the package, its file's name, and how wasm-opt makes it ship. The second one's kernels
-/// are chosen for speed; what wasm-opt does for size would undo that.
+/// The wasm modules of the npm package: the package, its file's name, and the profile it ships in.
 const MODULES: [(&str, &str, &str); 2] = [
-    ("attune-browser", "attune_browser", "-Os"),
-    ("attune-browser-generate", "attune_browser_generate", "-Os"),
+    ("attune-browser", "attune_browser", "ship"),
+    ("attune-browser-generate", "attune_browser_generate", "ship-generate"),
 ];
+/// The profile of what is only tested.
+const TESTED: &str = "release";
+/// Of what ships, and of what is only tested.
+const LEVELS: [&str; 2] = ["-Os", "-O1"];
 
 fn profile(ship: bool) -> &'static str {
-    if ship { "ship" } else { "release" }
+    if ship { "ship" } else { TESTED }
 }
 
 /// The npm package, as a folder and as it is after packing.
@@ -68,8 +71,8 @@ pub(crate) fn browser(ws: &Workspace, ship: bool) -> Result<()> {
     let toolchain = Toolchain::choose(ws)?;
     let folders: Vec<PathBuf> = MODULES
         .iter()
-        .map(|(package, name, level)| {
-            module(ws, &toolchain, package, name, if ship { level } else { "-O1" }, ship, &[])
+        .map(|(package, name, shipped)| {
+            module(ws, &toolchain, package, name, if ship { shipped } else { TESTED }, &[])
         })
         .collect::<Result<_>>()?;
     let out = ws.npm(ship);
@@ -95,32 +98,35 @@ pub(crate) fn browser(ws: &Workspace, ship: bool) -> Result<()> {
 /// The module that writes without its CPU rung, as it would ship: for its size alone.
 pub(crate) fn without_cpu(ws: &Workspace) -> Result<PathBuf> {
     let toolchain = Toolchain::choose(ws)?;
-    let (package, name, level) = MODULES[1];
-    let features = ["--no-default-features", "--features", "gpu"];
-    Ok(module(ws, &toolchain, package, name, level, true, &features)?.join(format!("{name}_bg.wasm")))
+    let (package, name, shipped) = MODULES[1];
+    // Without the kernels there is nothing in it that has to be fast.
+    let small = format!("profile.{shipped}.package.attune-llama.opt-level=\"z\"");
+    let features = ["--no-default-features", "--features", "gpu", "--config", &small];
+    Ok(module(ws, &toolchain, package, name, shipped, &features)?.join(format!("{name}_bg.wasm")))
 }
 
-/// One module through cargo, wasm-bindgen and wasm-opt: the folder of wasm-bindgen's output.
+/// One module through cargo, wasm-bindgen and wasm-opt: the folder of wasm-bindgen's output. `more` is for cargo, and makes it
+/// a module beside the usual one.
 fn module(
     ws: &Workspace,
     toolchain: &Toolchain,
     package: &str,
     name: &str,
-    level: &str,
-    ship: bool,
-    features: &[&str],
+    profile: &str,
+    more: &[&str],
 ) -> Result<PathBuf> {
-    let build = ["build", "--package", package, "--lib", "--target", WASM, "--profile", profile(ship)];
-    run(toolchain.cargo(ws).args(build).args(features))?;
-    let wasm = ws.target_wasm.join(WASM).join(profile(ship)).join(format!("{name}.wasm"));
-    let variant = if features.is_empty() { "" } else { "-part" };
+    let build = ["build", "--package", package, "--lib", "--target", WASM, "--profile", profile];
+    run(toolchain.cargo(ws).args(build).args(more))?;
+    let wasm = ws.target_wasm.join(WASM).join(profile).join(format!("{name}.wasm"));
+    let ship = profile != TESTED;
+    let variant = if more.is_empty() { "" } else { "-part" };
     let out = ws.build.join(format!("bindgen{}-{name}{variant}", if ship { "-ship" } else { "" }));
     let stamp = Stamp::of(std::slice::from_ref(&wasm), &out)?;
     if !stamp.fresh() {
         clear(&out)?;
         eprintln!("  wasm-bindgen {name}");
         run(ws.command(ws.wasm_bindgen()).args(["--target", "web", "--out-dir"]).arg(&out).arg(&wasm))?;
-        optimise(ws, &out.join(format!("{name}_bg.wasm")), level)?;
+        optimise(ws, &out.join(format!("{name}_bg.wasm")), LEVELS[usize::from(!ship)])?;
         stamp.write()?;
     }
     Ok(out)
@@ -185,6 +191,16 @@ pub(crate) fn native(ws: &Workspace, release: bool) -> Result<()> {
         command.args(["build", "--bins"]).args(NATIVE);
     }
     run(&mut command)
+}
+
+/// The examples of the language models that the benchmarks run: their folder, and the wasm module among them.
+pub(crate) fn writers(ws: &Workspace) -> Result<(PathBuf, PathBuf)> {
+    let of = ["build", "--package", "attune-llama", "--release"];
+    let native = ["--features", "gpu", "--example", "agreement", "--example", "complete", "--example", "gpu"];
+    run(ws.cargo().args(of).args(native).args(["--example", "requantise"]))?;
+    run(Toolchain::choose(ws)?.cargo(ws).args(of).args(["--target", WASM, "--example", "wasm"]))?;
+    let wasm = ws.target_wasm.join(WASM).join("release/examples/wasm.wasm");
+    Ok((ws.target.join("release/examples"), wasm))
 }
 
 /// The storefront, bundled by `node www/build.mjs OUT`, with this bundle or the shipped one.

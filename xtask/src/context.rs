@@ -54,7 +54,10 @@ impl Workspace {
         let build = cache.join("build");
         let ws = Self { target_wasm: wasm.into(), root, cache, target, build, data };
         ws.claim(&ws.target, &["debug", "release"])?;
-        ws.claim(&ws.target_wasm, &["debug", "release", "ship"].map(|profile| format!("{WASM}/{profile}")))?;
+        ws.claim(
+            &ws.target_wasm,
+            &["debug", "release", "ship", "ship-generate"].map(|profile| format!("{WASM}/{profile}")),
+        )?;
         Ok(ws)
     }
 
@@ -151,13 +154,11 @@ impl Workspace {
         self.root.join("node_modules/.bin").join(name)
     }
 
-    /// The node programs' folder, by the hash of the lock.
-    pub(crate) fn npm_tools(&self) -> Result<PathBuf> {
+    /// The folder of the npm packages that `of`, a folder of the repository, locks: by the lock's hash.
+    pub(crate) fn npm_packages(&self, of: &str) -> Result<PathBuf> {
         let mut hash = Sha256::new();
         for file in ["package.json", "package-lock.json"] {
-            hash.update(
-                fs::read(self.root.join("tests").join(file)).with_context(|| format!("tests/{file}"))?,
-            );
+            hash.update(fs::read(self.root.join(of).join(file)).with_context(|| format!("{of}/{file}"))?);
         }
         Ok(self.cache.join(format!("npm-{}", &hex(&hash.finalize())[..12])))
     }

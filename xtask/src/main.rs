@@ -23,7 +23,7 @@ cargo xtask setup                         install what is missing, name what is 
 cargo xtask demo [--once] [--ship]        storefront and Worker at http://127.0.0.1:8787
 cargo xtask test [SUITE…] [--ship]        direction native docs node browser worker faults size fuzz; without a name, all
 cargo xtask build [SURFACE…] [--ship]     native browser www worker; without a name, all
-cargo xtask bench [NAME…] [--json]        rank worker html train, and soak (an hour), which
+cargo xtask bench [NAME…] [--json]        rank worker html train generate, and soak (an hour), which
                                           runs by name only; without a name, all others
 cargo xtask size [--json]                 bytes of what ships: raw, gzip, brotli
 

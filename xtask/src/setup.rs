@@ -33,7 +33,12 @@ pub(crate) enum Need {
     Vulkan,
     /// A Python with Vowpal Wabbit, for the benchmarks.
     VowpalWabbit,
+    /// llama.cpp and wllama, for the benchmarks.
+    Writers,
 }
+
+/// Where the surfaces' tools are listed.
+const TESTS: &str = "tests";
 
 /// Everything but the peers of the benchmarks.
 pub(crate) const ALL: [Need; 8] = [
@@ -71,7 +76,7 @@ pub(crate) fn ensure(ws: &Workspace, needs: &[Need], talk: bool) -> Result<()> {
     let wasm = has(Need::Browser) || has(Need::Worker);
     if wasm || has(Need::Npm) || has(Need::Chromium) {
         part("node", &|| node(ws))?;
-        part("npm tools", &|| npm(ws))?;
+        part("npm tools", &|| npm_tools(ws))?;
     }
     if wasm {
         part("wasm target", &|| Ok(Found::There(Toolchain::choose(ws)?.describe())))?;
@@ -125,6 +130,10 @@ pub(crate) fn ensure(ws: &Workspace, needs: &[Need], talk: bool) -> Result<()> {
             made.inspect_err(|_| _ = fs::remove_dir_all(folder)).map(|()| Found::Installed)
         })?;
     }
+    if has(Need::Writers) {
+        // llama.cpp's other binaries are optional packages of hundreds of megabytes.
+        part("llama.cpp and wllama", &|| npm(ws, "tests/bench", &["--omit=optional"]))?;
+    }
     if has(Need::Nextest) {
         part("cargo-nextest", &|| match which("cargo-nextest") {
             Some(file) => Ok(Found::There(file.display().to_string())),
@@ -157,25 +166,33 @@ fn node(ws: &Workspace) -> Result<Found> {
     Ok(Found::There(version))
 }
 
-fn npm(ws: &Workspace) -> Result<Found> {
-    let folder = ws.npm_tools()?;
-    let link = ws.root.join("node_modules");
-    let inside = folder.join("node_modules");
-    let there = inside.is_dir();
-    if !there {
-        let partial = folder.with_extension("partial");
-        let _ = fs::remove_dir_all(&partial);
-        fs::create_dir_all(&partial)?;
-        for file in ["package.json", "package-lock.json"] {
-            fs::copy(ws.root.join("tests").join(file), partial.join(file))?;
-        }
-        let mend = "npm is needed to install tests/package.json (it comes with Node.js: https://nodejs.org)";
-        // Every binary comes as a package of its own: no install script has to run.
-        let quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--omit-lockfile-registry-resolved=true"];
-        run(ws.command("npm").arg("ci").args(quiet).current_dir(&partial)).context(mend)?;
-        let _ = fs::remove_dir_all(&folder);
-        fs::rename(&partial, &folder)?;
+/// The packages of a folder's lock, in the cache.
+fn npm(ws: &Workspace, of: &str, more: &[&str]) -> Result<Found> {
+    let folder = ws.npm_packages(of)?;
+    if folder.join("node_modules").is_dir() {
+        return Ok(Found::There(folder.display().to_string()));
     }
+    let partial = folder.with_extension("partial");
+    let _ = fs::remove_dir_all(&partial);
+    fs::create_dir_all(&partial)?;
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(ws.root.join(of).join(file), partial.join(file))?;
+    }
+    let mend =
+        || format!("npm is needed to install {of}/package.json (it comes with Node.js: https://nodejs.org)");
+    // Every binary comes as a package of its own: no install script has to run.
+    let quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--omit-lockfile-registry-resolved=true"];
+    run(ws.command("npm").arg("ci").args(quiet).args(more).current_dir(&partial)).with_context(mend)?;
+    let _ = fs::remove_dir_all(&folder);
+    fs::rename(&partial, &folder)?;
+    Ok(Found::Installed)
+}
+
+/// The tools of the surfaces' builds and tests, linked where Node.js looks for them.
+fn npm_tools(ws: &Workspace) -> Result<Found> {
+    let found = npm(ws, TESTS, &[])?;
+    let link = ws.root.join("node_modules");
+    let inside = ws.npm_packages(TESTS)?.join("node_modules");
     if fs::read_link(&link).ok().as_deref() != Some(inside.as_path()) {
         if link.is_symlink() {
             fs::remove_file(&link)?;
@@ -188,7 +205,7 @@ fn npm(ws: &Workspace) -> Result<Found> {
         }
         std::os::unix::fs::symlink(&inside, &link)?;
     }
-    Ok(if there { Found::There(folder.display().to_string()) } else { Found::Installed })
+    Ok(found)
 }
 
 fn cargo_tool(

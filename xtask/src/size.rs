@@ -18,7 +18,7 @@ use crate::{
 /// Brotli bytes of the storefront's wasm.
 const BROWSER_BROTLI: u64 = 650_000;
 /// Brotli bytes of the wasm that writes: whole, and without the CPU rung.
-const GENERATE_BROTLI: (u64, u64) = (900_000, 500_000);
+pub(crate) const GENERATE_BROTLI: (u64, u64) = (900_000, 500_000);
 /// Bytes of the model that is part of the package.
 const MODEL: u64 = 3_000_000;
 /// Gzip bytes of the JavaScript around it: the module's own.
@@ -55,31 +55,39 @@ console.log(JSON.stringify(process.argv.slice(1).map((path) => {
 
 /// `cargo xtask size [--json]`: builds what ships and measures it.
 pub(crate) fn size(ws: &Workspace, json: bool) -> Result<()> {
+    let answer = measured(ws)?;
+    if json {
+        println!("{}", Value::Object(answer));
+        return Ok(());
+    }
+    println!("{:<22}{:>12}{:>12}{:>12}  path", "", "raw", "gzip", "brotli");
+    for (name, size) in &answer {
+        let path = size["path"].as_str().unwrap_or_default();
+        println!("{name:<22}{:>12}{:>12}{:>12}  {path}", size["raw"], size["gzip"], size["brotli"]);
+    }
+    Ok(())
+}
+
+/// Builds what ships: by name, its path and its bytes raw and packed.
+///
+/// # Errors
+/// When a build fails.
+pub(crate) fn measured(ws: &Workspace) -> Result<Map<String, Value>> {
     setup::ensure(ws, &[Need::Browser, Need::Worker], false)?;
     build::browser(ws, true)?;
     build::worker(ws, true)?;
     let [browser, generate] = MODULES.map(|name| ws.npm(true).join(name));
-    let paths = [browser, generate, wasm_of(&ws.worker(true))?];
+    let names = ["browser", "generate", "generate without CPU", "worker"];
+    let paths = [browser, generate, build::without_cpu(ws)?, wasm_of(&ws.worker(true))?];
     let mut answer = Map::new();
-    for ((name, path), size) in
-        ["browser", "generate", "worker"].into_iter().zip(&paths).zip(measure(ws, &paths)?)
-    {
+    for ((name, path), size) in names.into_iter().zip(&paths).zip(measure(ws, &paths)?) {
         let mut entry = json!({ "path": path });
         for (key, value) in size.as_object().into_iter().flatten() {
             entry[key] = value.clone();
         }
         answer.insert(name.into(), entry);
     }
-    if json {
-        println!("{}", Value::Object(answer));
-        return Ok(());
-    }
-    println!("{:<10}{:>12}{:>12}{:>12}  path", "", "raw", "gzip", "brotli");
-    for (name, size) in &answer {
-        let path = size["path"].as_str().unwrap_or_default();
-        println!("{name:<10}{:>12}{:>12}{:>12}  {path}", size["raw"], size["gzip"], size["brotli"]);
-    }
-    Ok(())
+    Ok(answer)
 }
 
 /// The budgets, on a shipping build of the browser module and the bundles in `models/`.

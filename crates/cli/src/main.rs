@@ -84,6 +84,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    settle_candle();
     let cli = Cli::parse();
     let (json, result) = match cli.command {
         Command::Data(command) => (command.json(), data::run(command)),
@@ -116,4 +117,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// candle spreads every larger tensor over all cores through one pool that callers take turns at. The copywriter's trainer has a
+/// shard of a batch on every core already: they would wait for each other half of the time.
+#[allow(unsafe_code, reason = "the only way to tell candle")]
+fn settle_candle() {
+    // SAFETY: no other thread has started that could read the environment.
+    unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
 }

@@ -8,8 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use attune::bundle::integrity;
-use attune_text::TextModel;
-use attune_text::{Evidence, Preference, TextEffect, choose};
+use attune_text::{Evidence, Preference, TextEffect, TextModel, choose};
 use attune_train::text::{Report, Settings, train};
 use clap::{Args, Subcommand};
 use serde_json::json;

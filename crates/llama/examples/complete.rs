@@ -1,4 +1,4 @@
-//! Completes a prompt given as token ids, and says how fast: one JSON object. `tests/bench/generate.mjs` calls it.
+//! Completes a prompt given as token ids, and says how fast: one JSON object. `tests/bench/generate/cpu.mjs` calls it.
 //!
 //!     complete MODEL.gguf IDS COUNT [--exact] [--threads N] [--rounds N]
 //!

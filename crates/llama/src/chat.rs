@@ -3,6 +3,8 @@
 //! What people and catalogues wrote is told apart from what the template wrote all the way to the tokens: a control token's name in
 //! a message is text.
 
+mod language;
+
 use minijinja::{Environment, Error as Jinja, ErrorKind, Value, context};
 use serde::Serialize;
 
@@ -132,7 +134,8 @@ impl Template {
 
 /// As `transformers` sets Jinja up.
 fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
+    let mut environment = Environment::empty();
+    language::add_to(&mut environment);
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
     environment.set_fuel(Some(FUEL));

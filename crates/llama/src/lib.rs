@@ -3,6 +3,7 @@
 //! A file's bytes stream through [`checkpoint`] straight into a backend's memory; a [`backend::Backend`] appends tokens to
 //! a sequence and samples the next ones. There are two: `cpu` and, behind the feature of that name, `gpu`.
 
+pub mod agreement;
 pub mod backend;
 pub mod chat;
 pub mod checkpoint;

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use attune_generate::ladder::{Candidate, Copy, Left};
 use attune_generate::repair::{Repair, RepairKind};
-use attune_text::TextEffect;
 use attune_text::{Evidence, TextEffect};
 
 /// All of it.

@@ -1,6 +1,6 @@
 //! Every material, brand and other name of the text is one of the facts.
 
-use std::{collections::BTreeSet, ops::Range, sync::OnceLock};
+use std::{ops::Range, sync::OnceLock};
 
 use super::{Check, Kind};
 use crate::{
@@ -115,7 +115,7 @@ fn is_granted(check: &Check<'_>, word: &str) -> bool {
 
 /// A word of the list or a form of one.
 pub(super) fn is_common(word: &str) -> bool {
-    let has = |word: &str| common().contains(word);
+    let has = |word: &str| common().binary_search(&word).is_ok();
     if has(word) || word.split(['\'', '’']).next().is_some_and(has) {
         return true;
     }
@@ -162,8 +162,9 @@ fn distance(a: &[char], b: &[char]) -> usize {
     last[b.len()]
 }
 
-fn common() -> &'static BTreeSet<&'static str> {
-    static SHARED: OnceLock<BTreeSet<&'static str>> = OnceLock::new();
+/// Sorted, as the file is.
+fn common() -> &'static [&'static str] {
+    static SHARED: OnceLock<Vec<&'static str>> = OnceLock::new();
     SHARED.get_or_init(|| lexicon::lines(WORDS).collect())
 }
 
@@ -196,4 +197,16 @@ fn chinese_makers(check: &Check<'_>) -> Vec<Range<usize>> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_words_are_sorted_and_found_with_their_forms() {
+        assert!(common().is_sorted());
+        assert!(["abilities", "zones", "a", "considered"].into_iter().all(is_common));
+        assert!(!is_common("dornbracht"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use aho_corasick::Anchored;
 use aho_corasick::automaton::Automaton as _;
-use aho_corasick::dfa::DFA;
+use aho_corasick::nfa::noncontiguous::NFA;
 use aho_corasick::{MatchKind, automaton::StateID};
 
 use crate::{Error, Result};
@@ -14,7 +14,7 @@ const LIMITS: (usize, usize) = (64, 16 * 1024);
 #[derive(Debug)]
 pub struct Phrases {
     phrases: Vec<String>,
-    automaton: DFA,
+    automaton: NFA,
     start: StateID,
 }
 
@@ -32,7 +32,7 @@ impl Phrases {
         if phrases.len() > LIMITS.0 || phrases.iter().map(String::len).sum::<usize>() > LIMITS.1 {
             return Err(Error::Input(format!("at most {} phrases of {} bytes in all", LIMITS.0, LIMITS.1)));
         }
-        let automaton = DFA::builder()
+        let automaton = NFA::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
             .build(&phrases)

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::PathBuf;
 
+use attune_llama::agreement::Agreement;
 use attune_llama::backend::Backend as _;
 use attune_llama::checkpoint::{Limits, gguf};
 use attune_llama::cpu::{Loader, Mode, Model};
@@ -60,36 +61,19 @@ fn smollm2_is_the_reference_and_fast_mode_is_near() {
         texts.push([ids(&case["ids"]), drawn].concat());
     }
     let mut fast = load(&path, Mode::Fast);
-    let (mut positions, mut divergence, mut same) = (0, 0.0, 0);
+    let mut agreement = Agreement::default();
     for text in &texts {
         exact.truncate(0);
         fast.truncate(0);
         for token in text {
             now(exact.prefill(&[*token])).unwrap();
             now(fast.prefill(&[*token])).unwrap();
-            let (due, got) = (now(exact.logits(0)).unwrap(), now(fast.logits(0)).unwrap());
-            positions += 1;
-            divergence += kullback_leibler(&due, &got);
-            same += usize::from(first(&due) == first(&got));
+            agreement.count(&now(exact.logits(0)).unwrap(), &now(fast.logits(0)).unwrap());
         }
     }
-    let (divergence, same) = (divergence / f64::from(positions), same as f64 / f64::from(positions));
-    println!("{positions} positions: KL {divergence:.5}, top-1 {same:.3}");
+    println!("{agreement:?}");
     assert!(
-        positions >= 200 && divergence <= 0.01 && same >= 0.92,
-        "{positions}: KL {divergence}, top-1 {same}"
+        agreement.positions() >= 200 && agreement.divergence() <= 0.01 && agreement.same() >= 0.92,
+        "{agreement:?}"
     );
-}
-
-fn first(logits: &[f32]) -> usize {
-    (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap()
-}
-
-fn kullback_leibler(due: &[f32], got: &[f32]) -> f64 {
-    let log = |logits: &[f32]| -> Vec<f64> {
-        let most = logits.iter().copied().fold(f32::MIN, f32::max);
-        let sum: f64 = logits.iter().map(|l| f64::from(l - most).exp()).sum();
-        logits.iter().map(|l| f64::from(l - most) - sum.ln()).collect()
-    };
-    log(due).iter().zip(log(got)).map(|(p, q)| p.exp() * (p - q)).sum()
 }

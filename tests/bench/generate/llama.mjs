@@ -1,8 +1,8 @@
-// The peer: llama.cpp through node-llama-cpp, on its processor or Vulkan backend.
+// The peer: llama.cpp through node-llama-cpp, on its processor or Vulkan backend, in a process of its own.
 //
-//   node tests/bench/llama.mjs --peer FOLDER --model FILE.gguf [--gpu vulkan] [--prompt 128] [--tokens 64] [--threads 2]
+//   node tests/bench/generate/llama.mjs [--peer FOLDER] --model FILE.gguf [--gpu vulkan] [--prompt 128] [--tokens 64] [--threads 2]
 //
-// FOLDER is where `npm install node-llama-cpp` ran. Answers one JSON object.
+// FOLDER, else ATTUNE_PEERS, is where `npm install node-llama-cpp` ran. Answers one JSON object.
 
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ const option = (name, otherwise) => {
 };
 const [prompt, tokens, threads] = [["prompt", 128], ["tokens", 64], ["threads", 2]].map(([name, otherwise]) => Number(option(name, otherwise)));
 const gpu = option("gpu", "false") === "false" ? false : option("gpu");
-const require = createRequire(join(option("peer", process.cwd()), "package.json"));
+const require = createRequire(join(option("peer", process.env.ATTUNE_PEERS ?? process.cwd()), "package.json"));
 const { getLlama, LlamaLogLevel } = await import(pathToFileURL(require.resolve("node-llama-cpp")).href);
 
 const began = performance.now();
