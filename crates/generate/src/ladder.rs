@@ -229,8 +229,12 @@ fn mended(drafts: Vec<Draft>, brief: &Brief, again: bool) -> Vec<Candidate> {
     drafts
         .into_iter()
         .filter_map(|draft| match repair(&draft.text, brief, &guard) {
-            // What says nothing of the product is not false, and no copy of it.
-            Outcome::Passed { report, .. } if report.said.is_empty() && !report.unsaid.is_empty() => None,
+            // What says nothing of the product is not false, and no copy of it. An act's slots are counted by the guard.
+            Outcome::Passed { report, .. }
+                if brief.act.is_none() && report.said.is_empty() && !report.unsaid.is_empty() =>
+            {
+                None
+            }
             Outcome::Passed { text, mut repairs, report } => {
                 if again {
                     let first =

@@ -87,14 +87,25 @@ impl<B: Backend> Local<B> {
                 .await
             }
             Voice::Act => {
-                let act = acts::of(task.brief)?;
-                let prompt = self.tokenizer.encode(&acts::prompt(&act), false);
-                let wanted =
-                    Wanted { max_tokens: acts::MOST, stop: vec!["\n".to_owned()], ..Wanted::default() };
-                let asked = Task { n: task.n.max(acts::DRAFTS), ..task };
-                let drafts =
-                    write(&mut self.writer, &prompt, wanted, acts::SAMPLING, asked, &mut |_, _| {}).await?;
-                let texts = acts::chosen(&act, &drafts, task.n);
+                let acts = acts::of(task.brief, &|mark| self.tokenizer.control(mark).is_some())?;
+                let n = task.n.max(acts::DRAFTS.div_ceil(acts.len()));
+                let mut by_act = Vec::new();
+                for act in &acts {
+                    let prompt = self.tokenizer.encode(&acts::prompt(act), false);
+                    let wanted =
+                        Wanted { max_tokens: acts::MOST, stop: vec!["\n".to_owned()], ..Wanted::default() };
+                    let asked = Task { n, ..task };
+                    let drafts =
+                        write(&mut self.writer, &prompt, wanted, acts::sampling(act), asked, &mut |_, _| {})
+                            .await?;
+                    by_act.push(acts::chosen(act, &drafts, task.n).into_iter());
+                }
+                // The best of each, then the second of each.
+                let mut texts = Vec::new();
+                for _ in 0..task.n {
+                    texts.extend(by_act.iter_mut().filter_map(Iterator::next));
+                }
+                texts.truncate(task.n);
                 for (index, draft) in texts.iter().enumerate() {
                     tell(Told::Text { index, text: draft.text.clone() });
                 }

@@ -56,13 +56,13 @@ impl Tokenizer {
         json::tokenizer(json)
     }
 
-    /// The tokens of a text, without one for its beginning. With `special` the names of control tokens in it stand for them: never
-    /// for what a user or a catalogue wrote.
-    pub fn encode(&self, text: &str, special: bool) -> Vec<u32> {
-        self.split(text, special, |plain| Cow::Borrowed(plain))
+    /// The tokens of a text, without one for its beginning. With `control` the names of control tokens in it stand for them: never
+    /// for what a user or a catalogue wrote. Those of other added tokens always do.
+    pub fn encode(&self, text: &str, control: bool) -> Vec<u32> {
+        self.split(text, control, |plain| Cow::Borrowed(plain))
     }
 
-    /// As [`Self::encode`] with `special`, where `mark` in a name keeps it a text; the marks are no part of it.
+    /// As [`Self::encode`] with `control`, where `mark` in a name keeps it a text; the marks are no part of it.
     pub(crate) fn encode_marked(&self, text: &str, mark: char) -> Vec<u32> {
         self.split(text, true, |plain| match plain.contains(mark) {
             true => Cow::Owned(plain.replace(mark, "")),
@@ -70,12 +70,12 @@ impl Tokenizer {
         })
     }
 
-    fn split(&self, text: &str, special: bool, plain_of: impl Fn(&str) -> Cow<'_, str>) -> Vec<u32> {
+    fn split(&self, text: &str, control: bool, plain_of: impl Fn(&str) -> Cow<'_, str>) -> Vec<u32> {
         let mut tokens = Vec::new();
         let mut rest = text;
         let mut after_special = true;
         while !rest.is_empty() {
-            let found = if special { self.vocabulary.find_special(rest) } else { None };
+            let found = self.vocabulary.find_special(rest, control);
             let (plain, next) = rest.split_at(found.map_or(rest.len(), |(at, ..)| at));
             if !plain.is_empty() {
                 self.plain(&plain_of(plain), after_special, &mut tokens);
@@ -128,7 +128,7 @@ impl Tokenizer {
         self.vocabulary.is_control(token)
     }
 
-    /// The token of this name, where it is a control token.
+    /// The control token, or other added one, of this name.
     pub fn control(&self, name: &str) -> Option<u32> {
         self.vocabulary.special(name)
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use attune_generate::Brief;
 use attune_generate::evaluate::{Scores, advertisegen, rnnlg};
+use attune_generate::ladder::Wanted;
 use attune_generate::rung::Kind;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -21,8 +22,8 @@ use crate::progress::Step;
   attune generate evaluate --format advertisegen ../shared/data/advertisegen/train_5000.jsonl.gz --last 500 --rung template --json
 
 BLEU and slot error are RNNLG's own, with all references of an act. Coverage is the share of attribute values that stand in
-the text. BLEU of Chinese is over characters. Texts are scored as the rung wrote them, before the guard; where it has none for a row the
-rung below writes it, and is counted, unless --only is given.")]
+the text. BLEU of Chinese is over characters. Texts are scored as they would be served, after guard and repair; where a rung has none for a
+row the rung below writes it, and is counted, unless --only is given.")]
 pub(super) struct Arguments {
     /// The file's format.
     #[arg(long, value_enum)]
@@ -70,14 +71,14 @@ struct Said {
 pub(super) fn run(arguments: &Arguments, runtime: &Runtime) -> Result<()> {
     let name = || arguments.file.display().to_string();
     let text = sentences::read(&arguments.file)?;
-    let mut rungs = Rungs::new(&arguments.rungs, |_| {})?;
-    let wanted = arguments.rungs.wanted(usize::from(arguments.n), arguments.seed);
+    let mut rungs = Rungs::new(&arguments.rungs, |_| {})?.without_effects();
+    let wanted = Wanted { spread: 1, ..arguments.rungs.wanted(usize::from(arguments.n), arguments.seed) };
     let (mut failed, mut by, mut step) = (None, BTreeMap::new(), Step::open("evaluate"));
-    let mut rung = |brief: &Brief| match runtime.block_on(rungs.drafts(brief, wanted)) {
-        Ok((kind, texts)) => {
-            *by.entry(kind.name()).or_default() += 1;
+    let mut rung = |brief: &Brief| match runtime.block_on(rungs.compose(brief, wanted, &mut |_| {})) {
+        Ok(copy) => {
+            *by.entry(copy.rung.name()).or_default() += 1;
             step.say(&format!("{} rows", by.values().sum::<usize>()));
-            texts
+            copy.candidates.into_iter().map(|candidate| candidate.text).collect()
         }
         Err(left) => {
             failed = left.into_iter().next_back();

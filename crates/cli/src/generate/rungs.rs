@@ -8,7 +8,7 @@ use attune_generate::Brief;
 use attune_generate::ladder::{Copy, Ladder, Left, Wanted};
 use attune_generate::prompt::messages;
 use attune_generate::remote::Remote;
-use attune_generate::rung::{Failure, Kind, Rung, Task, Templates, Told};
+use attune_generate::rung::{Failure, Kind, Rung, Templates, Told};
 use attune_generate::template::Learnt;
 use attune_text::TextModel;
 use clap::Args;
@@ -120,6 +120,12 @@ impl Rungs {
         Ok(Self { models, remote, effects, learnt })
     }
 
+    /// The same, in the order in which the rung serves its texts: nothing is predicted, and nothing chosen by it.
+    #[must_use]
+    pub(crate) fn without_effects(self) -> Self {
+        Self { effects: None, ..self }
+    }
+
     /// The models, highest rung first.
     pub(crate) fn models(&mut self) -> Result<&mut [Model; 2], Failure> {
         self.models.as_mut().map_err(|failure| failure.clone())
@@ -157,46 +163,6 @@ impl Rungs {
             }
         };
         ladder.compose(brief, wanted, self.effects.as_ref(), &Clock::start(), tell).await
-    }
-
-    /// Texts as the highest rung that has any writes them: neither checked nor chosen from.
-    ///
-    /// # Errors
-    /// Why no rung has any.
-    pub(crate) async fn drafts(
-        &mut self,
-        brief: &Brief,
-        wanted: Wanted,
-    ) -> Result<(Kind, Vec<String>), Vec<Left>> {
-        let mut left = Vec::new();
-        let task = Task { brief, n: wanted.n, seed: wanted.seed };
-        for kind in Kind::ALL.into_iter().filter(|kind| *kind >= wanted.from) {
-            if kind > wanted.from && !wanted.descend {
-                break;
-            }
-            let written = match self.rung(kind) {
-                Ok(mut rung) => rung.write(task, &mut |_| {}).await,
-                Err(failure) => Err(failure),
-            };
-            match written {
-                Ok(drafts) => return Ok((kind, drafts.into_iter().map(|draft| draft.text).collect())),
-                Err(failure) => left.push(Left { rung: kind, failure }),
-            }
-        }
-        Err(left)
-    }
-
-    fn rung(&mut self, kind: Kind) -> Result<Box<dyn Rung + '_>, Failure> {
-        match kind {
-            Kind::Remote => remote(&self.remote),
-            Kind::Template => Ok(templates(self.learnt)),
-            Kind::Gpu | Kind::Cpu => {
-                let mut models = self.models()?.iter_mut();
-                let model = models.find(|model| model.kind() == kind);
-                let absent = || Failure::new("rung_absent", "is not set up");
-                Ok(Box::new(Borrowed(model.ok_or_else(absent)?)))
-            }
-        }
     }
 }
 

@@ -9,7 +9,8 @@ impl Brief {
         let mut facts = Facts::default();
         for slot in &act.slots {
             let value = match &slot.value {
-                Value::Text(text) => AttributeValue::Text(text.clone()),
+                // RNNLG sets marks apart.
+                Value::Text(text) => AttributeValue::Text(text.replace(" , ", ", ")),
                 Value::Yes => AttributeValue::Flag(true),
                 Value::No => AttributeValue::Flag(false),
                 Value::Nothing | Value::Any | Value::Asked => continue,

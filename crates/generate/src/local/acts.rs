@@ -14,13 +14,19 @@ use crate::evaluate::bleu::Bleu;
 use crate::evaluate::slots::slot_errors;
 use crate::normalise;
 use crate::rung::{Draft, Failure};
+use crate::template::grammar::article;
 
 /// The most tokens of a sentence.
 pub(super) const MOST: usize = 96;
 /// Drafts of one act.
 pub(super) const DRAFTS: usize = 16;
-/// How they are drawn.
-pub(super) const SAMPLING: Sampling = Sampling {
+/// How they are drawn: descriptions were a small part of the training, and are told by what is likeliest.
+pub(super) fn sampling(act: &Act) -> Sampling {
+    let temperature = if act.kind.starts_with("describe") { 0.4 } else { 0.8 };
+    Sampling { temperature, ..SAMPLING }
+}
+
+const SAMPLING: Sampling = Sampling {
     temperature: 0.8,
     top_k: 0,
     top_p: 1.0,
@@ -31,43 +37,64 @@ pub(super) const SAMPLING: Sampling = Sampling {
     seed: 0,
 };
 
-/// The act of a brief: its own, or one that informs of its facts.
-pub(super) fn of(brief: &Brief) -> Result<Act, Failure> {
+/// What a description says of a product; other facts are told as dialogue acts tell them.
+const DESCRIBED: [&str; 4] = ["name", "type", "color", "material"];
+/// The most facts of one sentence.
+const FACTS: usize = 6;
+
+/// What is asked for a brief: its own act, or sentences about the facts that the model has marks for, as `knows` says. A description
+/// says each part of them once; what no sentence says is left to the text's other parts.
+pub(super) fn of(brief: &Brief, knows: &dyn Fn(&str) -> bool) -> Result<Vec<Act>, Failure> {
     if let Some(act) = &brief.act {
-        return Act::parse(act).map_err(|error| Failure::new("act_unusable", error.to_string()));
+        let act = Act::parse(act).map_err(|error| Failure::new("act_unusable", error.to_string()))?;
+        return Ok(vec![act]);
     }
-    let facts = &brief.facts;
-    let text = |name: &str, value: &Option<String>| {
-        value.clone().map(|value| Slot { name: name.to_owned(), value: Value::Text(value) })
+    let mut slots = slots(brief);
+    slots.truncate(FACTS * 4);
+    let whole = Act { kind: String::new(), slots };
+    let known = |at: &usize| knows(&mark(&whole, *at, Marks::Numbered));
+    let slots: Vec<&Slot> = (0..whole.slots.len()).filter(known).map(|at| &whole.slots[at]).collect();
+    let (described, told): (Vec<&Slot>, Vec<&Slot>) =
+        slots.into_iter().partition(|slot| DESCRIBED.contains(&slot.name.as_str()));
+    let (subject, traits): (Vec<&Slot>, Vec<&Slot>) =
+        described.into_iter().partition(|slot| DESCRIBED[..2].contains(&slot.name.as_str()));
+    if subject.is_empty() {
+        return Err(Failure::new("act_unusable", "the copywriter needs a name or a category"));
+    }
+    let act = |kind: &str, parts: &[&[&Slot]]| Act {
+        kind: kind.to_owned(),
+        slots: parts.iter().flat_map(|part| part.iter().take(FACTS)).map(|slot| (*slot).clone()).collect(),
     };
-    let mut slots: Vec<Slot> =
-        [text("name", &facts.name), text("type", &facts.category)].into_iter().flatten().collect();
-    slots.extend(
-        facts
-            .price
-            .as_ref()
-            .map(|price| Slot { name: "price".to_owned(), value: Value::Text(price.to_string()) }),
-    );
+    let mut acts = Vec::new();
+    if !told.is_empty() {
+        acts.push(act("inform", &[&subject, &told]));
+    }
+    let category = brief.facts.category.as_deref().unwrap_or("product").to_lowercase();
+    let category: String = category.chars().take_while(|char| char.is_alphanumeric()).collect();
+    let describe = format!("describe {category}");
+    acts.extend(traits.iter().map(|one| act(&describe, &[&subject, &[*one]])));
+    if traits.len() != 1 {
+        acts.push(act(&describe, &[&subject, &traits]));
+    }
+    Ok(acts)
+}
+
+/// The facts of a brief that are texts.
+fn slots(brief: &Brief) -> Vec<Slot> {
+    let facts = &brief.facts;
+    let text = |name: &str, value: String| Slot { name: name.to_owned(), value: Value::Text(value) };
+    let mut slots = Vec::new();
+    slots.extend(facts.name.clone().map(|name| text("name", name)));
+    slots.extend(facts.category.clone().map(|category| text("type", category)));
+    slots.extend(facts.price.as_ref().map(|price| text("price", price.to_string())));
     for attribute in &facts.attributes {
-        let name: String = attribute
-            .name
-            .chars()
-            .filter(|char| char.is_alphanumeric())
-            .flat_map(char::to_lowercase)
-            .collect();
-        slots.extend(attribute.values.iter().map(|value| Slot {
-            name: name.clone(),
-            value: match value {
-                AttributeValue::Flag(true) => Value::Yes,
-                AttributeValue::Flag(false) => Value::No,
-                value => Value::Text(value.to_string()),
-            },
-        }));
+        let letters = attribute.name.chars().filter(|char| char.is_alphanumeric());
+        let name: String = letters.flat_map(char::to_lowercase).collect();
+        let name = if name == "colour" { "color" } else { &name };
+        let said = attribute.values.iter().filter(|value| !matches!(value, AttributeValue::Flag(_)));
+        slots.extend(said.map(|value| text(name, value.to_string())));
     }
-    if slots.is_empty() {
-        return Err(Failure::new("act_unusable", "the copywriter needs a name or attributes"));
-    }
-    Ok(Act { kind: "inform".to_owned(), slots })
+    slots
 }
 
 /// The line of an act, with its line feed. The slots are sorted: the order in which a shop gives its facts does not matter.
@@ -135,7 +162,7 @@ pub fn ranked(act: &Act, drafts: &[Draft]) -> Vec<Sentence> {
             bleu.add(std::slice::from_ref(&draft.text), std::slice::from_ref(&other.text));
             sum += bleu.score();
         }
-        let text = lexicalise(&draft.text, act, Marks::Numbered);
+        let text = lexicalise(&named_once(&draft.text, act), act, Marks::Numbered);
         let wrong = wrong(act, &draft.text, &text);
         let consensus = sum / (drafts.len() - 1).max(1) as f64;
         sentences.push(Sentence { text, wrong, consensus, tokens: draft.tokens });
@@ -150,8 +177,35 @@ pub(super) fn chosen(act: &Act, drafts: &[Draft], n: usize) -> Vec<Draft> {
         .into_iter()
         .filter(|sentence| sentence.wrong == 0)
         .take(n)
-        .map(|sentence| Draft { text: normalise::presentable(&sentence.text), tokens: sentence.tokens })
+        .map(|sentence| Draft {
+            text: normalise::presentable(&with_articles(&sentence.text)),
+            tokens: sentence.tokens,
+        })
         .collect()
+}
+
+/// The draft without the type beside a name that ends with it: not "the Alder desk lamp lamp".
+fn named_once(draft: &str, act: &Act) -> String {
+    let value = |name: &str| {
+        let slot = act.slots.iter().find(|slot| slot.name == name)?;
+        slot.value.text().map(str::to_lowercase)
+    };
+    match (value("name"), value("type")) {
+        (Some(name), Some(kind)) if name.ends_with(&kind) => {
+            draft.replace("SLOT_NAME SLOT_TYPE", "SLOT_NAME").replace("SLOT_TYPE SLOT_NAME", "SLOT_NAME")
+        }
+        _ => draft.to_owned(),
+    }
+}
+
+/// `a` and `an` as the word after them wants it, which the model cannot know of a value.
+fn with_articles(text: &str) -> String {
+    let words: Vec<&str> = text.split(' ').collect();
+    let fitted = |at: usize| match (words[at], words.get(at + 1)) {
+        ("a" | "an", Some(next)) => article(next),
+        (word, _) => word,
+    };
+    (0..words.len()).map(fitted).collect::<Vec<_>>().join(" ")
 }
 
 /// Marks that do not stand once, or that the act does not have, and what RNNLG counts as slot errors.
@@ -163,8 +217,21 @@ fn wrong(act: &Act, draft: &str, text: &str) -> usize {
     let missing: usize =
         asked.iter().map(|mark| usize::from(count(&said, mark) != count(&asked, mark))).sum();
     let added = said.iter().filter(|mark| !asked.contains(mark)).count();
-    let scored = slot_errors(act, &delexicalise(&normalise::answer(text), act, Marks::Plain));
+    let act = normalised(act);
+    let scored = slot_errors(&act, &delexicalise(&normalise::answer(text), &act, Marks::Plain));
     missing + added + scored.wrong
+}
+
+/// The act with values in RNNLG's normal form, as its scores read texts.
+fn normalised(act: &Act) -> Act {
+    let slots = act.slots.iter().map(|slot| Slot {
+        name: slot.name.clone(),
+        value: match &slot.value {
+            Value::Text(value) => Value::Text(normalise::answer(value)),
+            value => value.clone(),
+        },
+    });
+    Act { kind: act.kind.clone(), slots: slots.collect() }
 }
 
 #[cfg(test)]
@@ -173,6 +240,36 @@ mod tests {
 
     fn draft(text: &str) -> Draft {
         Draft { text: text.to_owned(), tokens: 9 }
+    }
+
+    #[test]
+    fn a_brief_is_asked_for_by_what_the_model_knows() {
+        let (brief, _) = Brief::parse(
+            r#"{"facts": {"name": "Alder", "category": "Desk lamp", "price": {"amount": 49, "currency": "EUR"},
+            "attributes": {"Colour": "black", "material": "oak", "dimmable": true, "socket": "E27"}}}"#,
+        ).unwrap();
+        let marks = ["SLOT_NAME", "SLOT_TYPE", "SLOT_PRICE", "SLOT_COLOR", "SLOT_MATERIAL"];
+        let prompts = |knows: &dyn Fn(&str) -> bool| -> Vec<String> {
+            of(&brief, knows).unwrap().iter().map(prompt).collect()
+        };
+        assert_eq!(
+            prompts(&|mark| marks.contains(&mark)),
+            [
+                "inform SLOT_NAME SLOT_PRICE SLOT_TYPE\n",
+                "describe desk SLOT_COLOR SLOT_NAME SLOT_TYPE\n",
+                "describe desk SLOT_MATERIAL SLOT_NAME SLOT_TYPE\n",
+                "describe desk SLOT_COLOR SLOT_MATERIAL SLOT_NAME SLOT_TYPE\n",
+            ]
+        );
+        assert_eq!(prompts(&|mark| mark == "SLOT_NAME"), ["describe desk SLOT_NAME\n"]);
+        let act = &of(&brief, &|mark| marks.contains(&mark)).unwrap()[0];
+        let drafts = [
+            draft("the SLOT_NAME SLOT_TYPE is an SLOT_PRICE item"),
+            draft("this is the SLOT_NAME and it costs SLOT_PRICE , SLOT_PRICE"),
+        ];
+        let texts: Vec<String> = chosen(act, &drafts, 2).into_iter().map(|draft| draft.text).collect();
+        assert_eq!(texts, ["The Alder Desk lamp is a 49 EUR item."]);
+        assert_eq!(of(&brief, &|_| false).unwrap_err().code, "act_unusable");
     }
 
     #[test]

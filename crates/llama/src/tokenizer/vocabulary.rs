@@ -8,7 +8,7 @@ pub(super) enum Kind {
     Normal,
     Unknown,
     Control,
-    /// A text that is always one token, where special tokens are looked for.
+    /// A text that is always one token.
     Added,
     Unused,
     Byte,
@@ -121,24 +121,25 @@ impl Vocabulary {
         };
         match at_all {
             true => begins(&bytes[..text.chars().next().map_or(0, char::len_utf8)]),
-            false => self.special_at(bytes).is_some() || begins(bytes),
+            false => self.special_at(bytes, true).is_some() || begins(bytes),
         }
     }
 
-    /// The longest name of a special token that a text begins with.
-    fn special_at(&self, bytes: &[u8]) -> Option<(usize, u32)> {
-        self.special_lengths
-            .iter()
-            .find_map(|length| self.among(&self.special, bytes.get(..*length)?).map(|token| (*length, token)))
+    /// The longest name of a special token that a text begins with; without `control` those of control tokens are none.
+    fn special_at(&self, bytes: &[u8], control: bool) -> Option<(usize, u32)> {
+        let named = |length: usize| self.among(&self.special, bytes.get(..length)?);
+        let named = |length: usize| named(length).filter(|token| control || !self.is_control(*token));
+        self.special_lengths.iter().find_map(|length| named(*length).map(|token| (*length, token)))
     }
 
-    /// The first name of a special token in a text, the longest of those that begin there: where, how long, which.
-    pub(super) fn find_special(&self, text: &str) -> Option<(usize, usize, u32)> {
+    /// The first name of a special token in a text, the longest of those that begin there: where, how long, which. Without `control`
+    /// those of control tokens are none.
+    pub(super) fn find_special(&self, text: &str, control: bool) -> Option<(usize, usize, u32)> {
         let bytes = text.as_bytes();
         let starts = (0..bytes.len()).filter(|at| self.special_first.get(bytes[*at] as usize) == Some(&true));
         starts
             .filter(|at| text.is_char_boundary(*at))
-            .find_map(|at| self.special_at(&bytes[at..]).map(|(length, token)| (at, length, token)))
+            .find_map(|at| self.special_at(&bytes[at..], control).map(|(length, token)| (at, length, token)))
     }
 
     fn among(&self, sorted: &[u32], bytes: &[u8]) -> Option<u32> {
