@@ -9,6 +9,8 @@ use attune_llama::cpu::{Loader, Mode, Model, Options};
 use attune_llama::sample::Sampling;
 use attune_llama::{Error, Result};
 
+#[path = "cpu/copywriter.rs"]
+mod copywriter;
 #[path = "cpu/requantised.rs"]
 mod requantised;
 #[path = "cpu/smollm2.rs"]

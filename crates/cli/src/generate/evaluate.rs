@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use attune_generate::Brief;
 use attune_generate::evaluate::{Scores, advertisegen, rnnlg};
-use attune_generate::ladder::Wanted;
 use attune_generate::rung::Kind;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -72,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, runtime: &Runtime) -> Result<()> {
     let name = || arguments.file.display().to_string();
     let text = sentences::read(&arguments.file)?;
     let mut rungs = Rungs::new(&arguments.rungs, |_| {})?.without_effects();
-    let wanted = Wanted { spread: 1, ..arguments.rungs.wanted(usize::from(arguments.n), arguments.seed) };
+    let wanted = arguments.rungs.wanted(usize::from(arguments.n), arguments.seed);
     let (mut failed, mut by, mut step) = (None, BTreeMap::new(), Step::open("evaluate"));
     let mut rung = |brief: &Brief| match runtime.block_on(rungs.compose(brief, wanted, &mut |_| {})) {
         Ok(copy) => {
