@@ -80,7 +80,7 @@ fn fill<S: Sink>(mut sink: S, format: Format, other: Format) -> S::Model {
 
 #[test]
 fn every_format_gives_the_logits_of_the_cpu() {
-    let tokens: Vec<u32> = (0..45).map(|at| at * 41 % 301).collect();
+    let tokens: Vec<u32> = (0..33).map(|at| at * 41 % 301).collect();
     let pairs = [
         (Format::F32, Format::F16),
         (Format::F16, Format::F32),
