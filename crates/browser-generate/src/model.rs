@@ -16,10 +16,6 @@ use crate::trial;
 /// A device that is lost this often is not asked for again.
 const LOSSES: usize = 2;
 
-/// Tokens that a text on the GPU may have.
-#[cfg(feature = "gpu")]
-const BRANCH: usize = 384;
-
 /// How models are to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -102,7 +98,6 @@ impl Model {
         let device = Device::request(&DeviceOptions::default()).await.map_err(none)?;
         let mut options = ModelOptions::default();
         (options.capacity, options.lanes) = (self.settings.capacity, self.settings.lanes);
-        options.branch = BRANCH.min(options.capacity);
         let Loaded { mut model, header } = self.receive(|| Loader::new(&device, options.clone())).await?;
         trial::gpu(&mut model, self.settings.least, &self.clock).await?;
         device.check()?;
@@ -193,8 +188,7 @@ impl Rung for &mut Model {
     }
 }
 
-/// Lets a GPU's model go where its writing was dropped half-way: what it waits for would come to nobody, and its buffers
-/// could not be read again.
+/// Lets a GPU's model go where its writing was dropped half-way: what it waits for would come to nobody.
 struct Kept<'m> {
     model: &'m mut Model,
     whole: bool,

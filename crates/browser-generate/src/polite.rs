@@ -45,6 +45,10 @@ impl<B: Backend> Backend for Polite<B> {
         self.model.lanes()
     }
 
+    fn room(&self, shared: usize, lanes: usize) -> usize {
+        self.model.room(shared, lanes)
+    }
+
     fn len(&self) -> usize {
         self.model.len()
     }

@@ -101,7 +101,6 @@ async fn gpu(settings: &Settings, really: bool) -> Result<Loaded, Failure> {
     }
     let mut options = ModelOptions::default();
     (options.capacity, options.lanes) = (settings.capacity, settings.lanes);
-    options.branch = options.branch.max(settings.capacity / 2);
     let loaded = file::read(&settings.path, Loader::new(&gpu, options))?;
     let mut model = Box::new(loaded.model);
     trial::stand(model.as_mut(), really).await?;

@@ -118,7 +118,7 @@ impl<B: Backend> Local<B> {
     }
 }
 
-/// Writes `task.n` texts, as many at a time as the model has lanes. Only texts that came to an end are kept.
+/// Writes `task.n` texts, as many at a time as the model has lanes with room for them. Only texts that came to an end are kept.
 async fn write<B: Backend>(
     writer: &mut Writer<B>,
     prompt: &[u32],
@@ -127,7 +127,7 @@ async fn write<B: Backend>(
     task: Task<'_>,
     tell: &mut dyn FnMut(usize, String),
 ) -> Result<Vec<Draft>, Failure> {
-    let (_, _, lanes) = writer.limits();
+    let lanes = writer.side_by_side(prompt.len(), wanted.max_tokens);
     let mut drafts = Vec::new();
     for round in 0..task.n.div_ceil(lanes) {
         let first = round * lanes;

@@ -1,6 +1,6 @@
 //! Runs a model on the GPU and says how fast it is, beside what its memory's bandwidth would allow.
 //!
-//! `gpu --model FILE.gguf [--prompt-ids 1,2,3] [--max-tokens 128] [--prefill 512] [--profile] [--bandwidth GB/s]`, or `--seeded smollm2|llama-1b` in the
+//! `gpu --model FILE.gguf [--prompt-ids 1,2,3] [--max-tokens 128] [--prefill 512] [--half] [--profile] [--bandwidth GB/s]`, or `--seeded smollm2|llama-1b` in the
 //! place of `--model`: random weights of that shape.
 
 #![allow(clippy::print_stdout, reason = "what it is for")]
@@ -16,7 +16,7 @@ use attune_llama::checkpoint::Limits;
 use attune_llama::checkpoint::gguf::Reader;
 use attune_llama::checkpoint::{Format, Part, Role, Sink as _, TensorInfo};
 use attune_llama::config::RopePairs;
-use attune_llama::gpu::{Device, DeviceOptions, Loader, Model, ModelOptions};
+use attune_llama::gpu::{Device, DeviceOptions, Loader, Model, ModelOptions, Precision};
 use attune_llama::sample::Sampling;
 use serde_json::json;
 
@@ -34,6 +34,7 @@ struct Arguments {
     profile: bool,
     /// Gigabytes a second, where they are known.
     bandwidth: Option<f64>,
+    half: bool,
     device: DeviceOptions,
 }
 
@@ -46,6 +47,7 @@ fn arguments() -> Result<Arguments> {
         prefill: 0,
         profile: false,
         bandwidth: None,
+        half: false,
         device: DeviceOptions::default(),
     };
     let mut given = std::env::args().skip(1);
@@ -64,6 +66,7 @@ fn arguments() -> Result<Arguments> {
             "--json" => {}
             "--without-subgroups" => known.device.without_subgroups = true,
             "--default-limits" => known.device.default_limits = true,
+            "--half" => known.half = true,
             "--as-many-cores" => known.device.as_many_cores = true,
             _ => bail!("unknown argument {name}"),
         }
@@ -175,7 +178,11 @@ async fn run() -> Result<()> {
     let start = Instant::now();
     let device = Device::request(&arguments.device).await?;
     let requested = start.elapsed();
-    let loader = Loader::new(&device, ModelOptions::default());
+    let mut options = ModelOptions::default();
+    if arguments.half {
+        options.precision = Precision::Half;
+    }
+    let loader = Loader::new(&device, options);
     let mut model = match (&arguments.model, &arguments.seeded) {
         (Some(path), None) => load(path, loader)?,
         (None, Some(name)) => seeded(name, loader)?,

@@ -22,6 +22,12 @@ pub trait Backend {
     /// The most lanes that decode together.
     fn lanes(&self) -> usize;
 
+    /// Tokens that each of `lanes` lanes can have after a shared beginning of `shared` tokens, where memory is shared among them.
+    fn room(&self, shared: usize, lanes: usize) -> usize {
+        let _ = lanes;
+        self.capacity().saturating_sub(shared)
+    }
+
     /// Tokens in lane 0 by now.
     fn len(&self) -> usize;
 

@@ -81,6 +81,16 @@ impl<B: Backend> Writer<B> {
         (self.backend.config(), self.backend.capacity(), self.backend.lanes())
     }
 
+    /// How many variants can be written side by side that have room for `tokens` tokens each, or for as many as one alone, after a
+    /// prompt of `prompt` tokens; at least one.
+    pub fn side_by_side(&self, prompt: usize, tokens: usize) -> usize {
+        let tokens = tokens.min(self.backend.room(prompt, 1));
+        (1..=self.backend.lanes())
+            .rev()
+            .find(|&lanes| self.backend.room(prompt, lanes) >= tokens)
+            .unwrap_or(1)
+    }
+
     /// Reads the prompt. The variants then come by [`Generation::next`].
     ///
     /// # Errors
@@ -116,7 +126,7 @@ impl<B: Backend> Writer<B> {
                 constraint: (!wanted.rules.is_empty()).then(|| Constraint::new(&wanted.rules, vocabulary)),
             })
             .collect();
-        let room = wanted.max_tokens.min(capacity - prompt.len());
+        let room = wanted.max_tokens.min(self.backend.room(prompt.len(), wanted.samplings.len()));
         Ok(Generation { backend: &mut self.backend, vocabulary, wanted, lanes, room, steps: 1 })
     }
 }

@@ -21,7 +21,18 @@ pub use profile::{KernelTime, Profile};
 
 use crate::{Config, Error, Result};
 
-/// How much a model on a device remembers.
+/// What the kernels multiply, and keep of keys and values. Sums, norms and the softmax are of 32 bits either way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    Single,
+    /// 16 bits, for devices that have them ([`Device::has_half`]): half the cache, and on many twice the speed. A model whose
+    /// activations exceed 65504 comes to no number, which is an error when it draws.
+    Half,
+}
+
+/// How a model is laid out on a device, and how much it remembers.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ModelOptions {
@@ -29,27 +40,48 @@ pub struct ModelOptions {
     pub capacity: usize,
     /// Lanes that decode together.
     pub lanes: usize,
-    /// Tokens that a lane but the first may have of its own.
-    pub branch: usize,
+    /// Bytes that the lanes' keys and values may take together, one lane's capacity at the least. Lanes share them by what they
+    /// need: see [`crate::backend::Backend::room`].
+    pub cache: u64,
+    /// Bits of its numbers.
+    pub precision: Precision,
     /// Bytes of the device that may be used, where the caller knows a limit.
     pub memory: Option<u64>,
 }
 
 impl Default for ModelOptions {
     fn default() -> Self {
-        Self { capacity: 1024, lanes: 1, branch: 256, memory: None }
+        Self { capacity: 1024, lanes: 1, cache: 192 << 20, precision: Precision::Single, memory: None }
     }
 }
 
 impl ModelOptions {
-    /// Tokens that the cache holds.
-    fn slots(&self) -> usize {
-        self.capacity + (self.lanes - 1) * self.branch
+    /// Bytes of a number in the cache.
+    fn number_bytes(&self) -> u64 {
+        if self.precision == Precision::Half { 2 } else { 4 }
     }
 
-    /// Bytes of the sequences.
-    fn bytes(&self, config: &Config) -> u64 {
-        (self.slots() * config.layers * config.kv_width() * 8) as u64
+    /// Tokens that the cache holds beside so many bytes of weights, where one binding has so many bytes.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] where not even one lane has room.
+    fn slots(&self, config: &Config, weights: u64, binding: u64) -> Result<usize> {
+        let in_a_layer = 2 * self.number_bytes() * config.kv_width() as u64;
+        let in_all = in_a_layer * config.layers as u64;
+        let one_lane = self.capacity as u64;
+        if one_lane > binding / in_a_layer {
+            let what = "a layer's keys and values".into();
+            return Err(Error::TooLarge { what, needed: one_lane * in_a_layer, available: binding });
+        }
+        let available = self.memory.unwrap_or(u64::MAX);
+        let left = available.saturating_sub(weights);
+        if one_lane > left / in_all {
+            let needed = weights + one_lane * in_all;
+            return Err(Error::TooLarge { what: "weights and sequences".into(), needed, available });
+        }
+        let most =
+            (self.cache.min(left) / in_all).min(binding / in_a_layer).min(one_lane * self.lanes as u64);
+        Ok(most.max(one_lane) as usize)
     }
 
     fn check(&self, config: &Config) -> Result<()> {

@@ -38,6 +38,10 @@ impl Backend for Device {
         each!(self, model => model.lanes())
     }
 
+    fn room(&self, shared: usize, lanes: usize) -> usize {
+        each!(self, model => model.room(shared, lanes))
+    }
+
     fn len(&self) -> usize {
         each!(self, model => model.len())
     }

@@ -140,7 +140,7 @@ async fn answer(
 ) -> Result<(), Failure> {
     let prompt = engine.chat(&asked.messages)?;
     let (writer, ..) = engine.rung.parts();
-    let (_, _, lanes) = writer.limits();
+    let lanes = writer.side_by_side(prompt.len(), asked.max_tokens);
     // Nobody asks for the same twice who does not say so.
     let seed = asked.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
     let mut first = 0;

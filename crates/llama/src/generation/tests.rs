@@ -51,6 +51,9 @@ impl Backend for Parrot {
     fn lanes(&self) -> usize {
         2
     }
+    fn room(&self, shared: usize, lanes: usize) -> usize {
+        (24 - shared).min((40 - shared) / lanes)
+    }
     fn len(&self) -> usize {
         self.length
     }
@@ -109,6 +112,16 @@ fn wanted(lanes: usize, stop: &[&str]) -> Wanted {
 fn text(says: &[u32], wanted: &Wanted) -> Vec<(String, Finish)> {
     let mut writer = parrot(says);
     now(async { writer.begin(&[1, 2], wanted).await?.all().await }).unwrap()
+}
+
+#[test]
+fn variants_stand_side_by_side_where_they_have_room() {
+    let writer = parrot(&[]);
+    assert_eq!([18, 19, 1000].map(|tokens| writer.side_by_side(4, tokens)), [2, 1, 1]);
+    let long = Wanted { max_tokens: 1000, ..wanted(2, &[]) };
+    let good = |tokens| ("Good".repeat(tokens), Finish::Length);
+    assert_eq!(text(&[1; 64], &long), vec![good(19); 2]);
+    assert_eq!(text(&[1; 64], &Wanted { samplings: long.samplings[1..].to_vec(), ..long }), [good(22)]);
 }
 
 #[test]

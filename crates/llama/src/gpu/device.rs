@@ -45,6 +45,7 @@ impl Device {
             instance.request_adapter(&wanted).await.map_err(|error| Error::Device(error.to_string()))?;
         let info = adapter.get_info();
         let mut useful = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES;
+        useful |= wgpu::Features::SHADER_F16;
         if !options.without_subgroups {
             useful |= wgpu::Features::SUBGROUP;
         }
@@ -85,6 +86,17 @@ impl Device {
         self.features
             .contains(wgpu::Features::SUBGROUP)
             .then_some(self.info.subgroup_min_size.max(4) as usize)
+    }
+
+    /// Whether all subgroups are of so many invocations.
+    pub(crate) fn has_subgroups_of(&self, size: usize) -> bool {
+        let sizes = [self.info.subgroup_min_size, self.info.subgroup_max_size];
+        self.subgroup().is_some() && sizes.iter().all(|&known| known as usize == size)
+    }
+
+    /// Whether kernels can compute with numbers of 16 bits.
+    pub fn has_half(&self) -> bool {
+        self.features.contains(wgpu::Features::SHADER_F16)
     }
 
     /// Whether single dispatches can be timed.
@@ -210,38 +222,20 @@ impl Device {
     /// The first `words` words of a buffer that can be mapped, once the work before is done.
     pub(crate) async fn read(&self, buffer: &wgpu::Buffer, words: usize) -> Result<Vec<u32>> {
         self.check()?;
-        let slice = buffer.slice(..4 * words as u64);
-        let state = Arc::new(Mutex::new(Mapping::default()));
-        let kept = Arc::clone(&state);
-        slice.map_async(wgpu::MapMode::Read, move |outcome| {
-            let mut state = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            state.outcome = Some(outcome.map_err(|error| error.to_string()));
-            if let Some(waker) = state.waker.take() {
-                waker.wake();
-            }
-        });
+        let reading = Reading::new(buffer, words);
         self.wait()?;
-        let mapped = std::future::poll_fn(|context| {
-            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            match state.outcome.take() {
-                Some(outcome) => Poll::Ready(outcome),
-                None => {
-                    state.waker = Some(context.waker().clone());
-                    Poll::Pending
-                }
-            }
-        });
-        mapped.await.map_err(Error::Device)?;
-        let view = slice.get_mapped_range().map_err(|error| Error::Device(error.to_string()))?;
-        let words = view
-            .chunks_exact(4)
-            .map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]))
-            .collect();
-        drop(view);
-        buffer.unmap();
+        let words = reading.words().await?;
+        drop(reading);
         self.check()?;
         Ok(words)
     }
+}
+
+/// A buffer that is mapped, or will be; when this goes it can be written to and read again, whether or not it was waited for.
+struct Reading<'b> {
+    buffer: &'b wgpu::Buffer,
+    bytes: u64,
+    mapping: Arc<Mutex<Mapping>>,
 }
 
 #[derive(Default)]
@@ -250,6 +244,82 @@ struct Mapping {
     waker: Option<Waker>,
 }
 
+impl<'b> Reading<'b> {
+    fn new(buffer: &'b wgpu::Buffer, words: usize) -> Self {
+        let bytes = 4 * words as u64;
+        let mapping = Arc::new(Mutex::new(Mapping::default()));
+        let kept = Arc::clone(&mapping);
+        buffer.slice(..bytes).map_async(wgpu::MapMode::Read, move |outcome| {
+            let mut mapping = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            mapping.outcome = Some(outcome.map_err(|error| error.to_string()));
+            if let Some(waker) = mapping.waker.take() {
+                waker.wake();
+            }
+        });
+        Self { buffer, bytes, mapping }
+    }
+
+    async fn words(&self) -> Result<Vec<u32>> {
+        let mapped = std::future::poll_fn(|context| {
+            let mut mapping = self.mapping.lock().unwrap_or_else(PoisonError::into_inner);
+            match mapping.outcome.clone() {
+                Some(outcome) => Poll::Ready(outcome),
+                None => {
+                    mapping.waker = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        });
+        mapped.await.map_err(Error::Device)?;
+        let slice = self.buffer.slice(..self.bytes);
+        let view = slice.get_mapped_range().map_err(|error| Error::Device(error.to_string()))?;
+        let word = |word: &[u8]| u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+        Ok(view.chunks_exact(4).map(word).collect())
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        let refused = {
+            let mapping = self.mapping.lock().unwrap_or_else(PoisonError::into_inner);
+            matches!(mapping.outcome, Some(Err(_)))
+        };
+        // What was refused was never mapped. The callback of what is pending runs in here.
+        if !refused {
+            self.buffer.unmap();
+        }
+    }
+}
+
 fn fail(failure: &Mutex<Option<String>>, message: String) {
     failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_that_nobody_waits_for_leaves_the_buffer_to_the_next() {
+        let device = match pollster::block_on(Device::request(&DeviceOptions::default())) {
+            Ok(device) => device,
+            Err(error) => {
+                assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{error}");
+                println!("skipped: llama: no adapter");
+                return;
+            }
+        };
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let buffer = device.buffer("read", 16, usage);
+        for round in 0..3_u32 {
+            device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&[round, 2, 3, 4]));
+            let reading = Reading::new(&buffer, 4);
+            if round == 1 {
+                device.wait().unwrap();
+            }
+            drop(reading);
+            assert_eq!(pollster::block_on(device.read(&buffer, 4)).unwrap(), [round, 2, 3, 4]);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The kernels: which pieces of WGSL each is made of, and the shape it is made for.
 
 use super::device::Device;
-use super::layout::{Layout, TILE};
+use super::layout::{Layout, TILE, UNIT};
 use super::source::{Access, Source};
 use crate::checkpoint::Format;
 
@@ -23,8 +23,9 @@ pub(crate) struct Shape {
     pub(crate) kv_heads: usize,
     pub(crate) vocab: usize,
     pub(crate) epsilon: f32,
+    /// Products and the cache are of 16 bits a number.
+    pub(crate) half: bool,
     pub(crate) capacity: usize,
-    pub(crate) branch: usize,
     /// Tokens that the cache holds.
     pub(crate) slots: usize,
     pub(crate) hidden_stride: usize,
@@ -87,11 +88,35 @@ pub(crate) struct Kernel {
 pub(crate) struct Cut {
     subgroup: Option<usize>,
     cpu: bool,
+    /// Whether a processor's vector is one subgroup of a unit: an invocation can then ask the others for their numbers.
+    shuffled: bool,
 }
+
+/// Entries that a workgroup of many takes together, on a device of many cores and on a processor.
+const TOGETHER: [usize; 2] = [16, 32];
+
+/// Units of the entries' vectors that are in the workgroup's memory at a time.
+const BLOCK: usize = 8;
 
 impl Cut {
     pub(crate) fn new(device: &Device) -> Self {
-        Self { subgroup: device.subgroup(), cpu: device.is_cpu() }
+        let cpu = device.is_cpu();
+        Self { subgroup: device.subgroup(), cpu, shuffled: cpu && device.has_subgroups_of(UNIT) }
+    }
+
+    /// Entries that are run together for `entries` of them.
+    pub(crate) fn together(&self, entries: usize, beginning: bool) -> usize {
+        let [cores, cpu] = TOGETHER;
+        match entries {
+            _ if self.shuffled => entries.next_power_of_two().min(cpu),
+            _ if beginning && entries >= cores => cores,
+            _ => entries.next_power_of_two().min(8),
+        }
+    }
+
+    /// Whether so many entries' products are computed a tile an invocation.
+    fn tiled(&self, entries: usize) -> bool {
+        self.shuffled || entries >= TOGETHER[0]
     }
 
     /// Invocations of a workgroup that shares `items` pieces of work and keeps so many sums and squares.
@@ -155,7 +180,7 @@ fn constants(source: &mut Source, shape: &Shape) {
     source.constant("KEYS", shape.kv_heads * shape.head / 4);
     source.constant("SLOTS", shape.slots);
     source.constant("CAPACITY", shape.capacity);
-    source.constant("BRANCH", shape.branch);
+    source.precision(shape.half);
     source.constant("NOBODY", NOBODY as usize);
     source.constant("GRID", GRID);
     // Not f32::MIN: Chromium reads its shortest decimal as a number that no f32 is.
@@ -163,6 +188,7 @@ fn constants(source: &mut Source, shape: &Shape) {
 }
 
 const VECTORS: &str = "array<vec4<f32>>";
+const CACHE: &str = "array<vec4<real>>";
 const ENTRY_LIST: &str = "array<vec4<u32>, 256>";
 
 impl Product {
@@ -171,8 +197,15 @@ impl Product {
         let two = self.finish == Finish::SwiGlu;
         let units = layout.units();
         let tiles = if two { layout.tiles() } else { self.matrices.iter().map(Layout::tiles).sum() };
+        let tiled = cut.tiled(entries);
+        // Two matrices' sums are as many for half as many entries.
+        let entries = if tiled && two && !cut.shuffled { entries / 2 } else { entries };
         let sums = if two { 2 * entries } else { entries };
-        let width = cut.width(units, sums, entries);
+        let width = match (tiled, cut.shuffled) {
+            (true, true) => UNIT,
+            (true, false) => 64,
+            (false, _) => cut.width(units, sums, entries),
+        };
         let mut source = Source::default();
         constants(&mut source, shape);
         source.constant("WIDTH", width).constant("TURNS", cut.turns()).constant("TILES", tiles);
@@ -181,6 +214,8 @@ impl Product {
         source.constant("STRIDE_IN", self.stride_in).constant("STRIDE_OUT", self.stride_out);
         source.number("COLUMNS", layout.columns as f32).number("EPSILON", shape.epsilon);
         source.flag("SUBGROUPS", cut.subgroup.is_some()).flag("TWO", two).flag("MORE", cut.turns() > 1);
+        source.constant("BLOCK", BLOCK).constant("STAGERS", width / entries.min(width));
+        source.flag("SHUFFLED", cut.shuffled);
         source.flag("NORM", self.gain.is_some()).flag("PARTS", !two && self.matrices.len() == 3);
         if let Finish::Heads { tiles: [query, key], .. } = self.finish {
             source.constant("PART1", query).constant("PART2", query + key);
@@ -214,14 +249,20 @@ impl Product {
             Finish::SwiGlu => source.piece(include_str!("shaders/swiglu.wgsl")),
             Finish::Heads { bias, .. } => {
                 source.bind(Access::Read, "rope", VECTORS);
-                source.bind(Access::Write, "cache", VECTORS);
+                source.bind(Access::Write, "cache", CACHE);
                 source.bind(Access::Uniform, "entries", ENTRY_LIST);
                 source.flag("BIAS", bias.is_some()).constant("BIASES", bias.unwrap_or(0));
                 source.piece(include_str!("shaders/entry.wgsl")).piece(include_str!("shaders/heads.wgsl"))
             }
         };
-        source.piece(include_str!("shaders/product.wgsl"));
-        Kernel { label: self.label, source, groups: spread(tiles.div_ceil(cut.turns())), together: entries }
+        source.piece(include_str!("shaders/weights.wgsl"));
+        source.piece(if tiled {
+            include_str!("shaders/tiles.wgsl")
+        } else {
+            include_str!("shaders/product.wgsl")
+        });
+        let tiles_a_group = if tiled { width } else { cut.turns() };
+        Kernel { label: self.label, source, groups: spread(tiles.div_ceil(tiles_a_group)), together: entries }
     }
 }
 
@@ -229,6 +270,7 @@ impl Product {
 pub(crate) fn embed(layout: &Layout, first: usize, shape: &Shape) -> Kernel {
     let width = 64;
     let mut source = Source::default();
+    source.precision(false);
     source.constant("WIDTH", width).constant("UNITS", layout.units()).constant("FIRST", first);
     source.constant("ROWS", layout.rows).constant("STRIDE_OUT", shape.hidden_stride);
     matrices(&mut source, std::slice::from_ref(layout));
@@ -244,9 +286,12 @@ pub(crate) fn attention(shape: &Shape, cut: &Cut, split: Option<Split>) -> Kerne
     constants(&mut source, shape);
     source.constant("WIDTH", width).constant("SLICES", width / columns);
     source.constant("GROUP", shape.heads / shape.kv_heads).constant("STRIDE_IN", shape.query_stride);
+    source
+        .flag("SUBGROUPS", cut.subgroup.is_some())
+        .constant("SUBGROUP", cut.subgroup.unwrap_or(1).min(width));
     source.number("SCALE", 1.0 / (shape.head as f32).sqrt());
     source.bind(Access::Read, "input", VECTORS).bind(Access::Write, "output", VECTORS);
-    source.bind(Access::Read, "cache", VECTORS).bind(Access::Uniform, "entries", ENTRY_LIST);
+    source.bind(Access::Read, "cache", CACHE).bind(Access::Uniform, "entries", ENTRY_LIST);
     if let Some(split) = split {
         source.constant("SPAN", split.span).constant("SPLITS", split.most).constant("HEADS", shape.heads);
         source.bind(Access::Write, "weighed", "array<vec2<f32>>").flag("SPLIT", true);
@@ -273,7 +318,7 @@ pub(crate) fn turn(shape: &Shape, stride_in: usize, norms: [usize; 2], bias: Opt
     source.flag("BIAS", bias.is_some()).constant("BIASES", bias.unwrap_or(0));
     source.bind(Access::Read, "input", VECTORS).bind(Access::Write, "output", VECTORS);
     source.bind(Access::Read, "vectors", VECTORS).bind(Access::Read, "rope", VECTORS);
-    source.bind(Access::Write, "cache", VECTORS).bind(Access::Uniform, "entries", ENTRY_LIST);
+    source.bind(Access::Write, "cache", CACHE).bind(Access::Uniform, "entries", ENTRY_LIST);
     source.piece(include_str!("shaders/entry.wgsl")).piece(include_str!("shaders/turn.wgsl"));
     Kernel { label: "norm, turn", source, groups: [shape.heads + 2 * shape.kv_heads, 1], together: 1 }
 }

@@ -1,10 +1,10 @@
 //! Repacks a file's blocks into the device's layout as they come.
 
-use super::ModelOptions;
 use super::device::Device;
 use super::layout::{Layout, TILE, pack_tile};
 use super::memory::{Plan, Target, VectorMap, is_reordered, is_vector, reordered};
 use super::model::{Model, Weights};
+use super::{ModelOptions, Precision};
 use crate::checkpoint::{Format, Sink, TensorInfo, dequantise};
 use crate::{Config, Error, Result};
 
@@ -29,6 +29,8 @@ struct Loading {
     targets: Vec<Target>,
     buffers: Vec<wgpu::Buffer>,
     vectors: Vec<f32>,
+    /// Tokens that the cache will hold.
+    slots: usize,
     current: Option<Current>,
     queued: usize,
 }
@@ -58,11 +60,12 @@ impl Sink for Loader {
 
     fn begin(&mut self, config: &Config, tensors: &[TensorInfo]) -> Result<()> {
         self.options.check(config)?;
-        let plan = Plan::new(&self.device, tensors)?;
-        let needed = plan.bytes() + self.options.bytes(config);
-        if let Some(available) = self.options.memory.filter(|&memory| memory < needed) {
-            return Err(Error::TooLarge { what: "weights and sequences".into(), needed, available });
+        if self.options.precision == Precision::Half && !self.device.has_half() {
+            return Err(Error::Unsupported("the device has no numbers of 16 bits".into()));
         }
+        let plan = Plan::new(&self.device, tensors)?;
+        let binding = self.device.limits().max_storage_buffer_binding_size;
+        let slots = self.options.slots(config, plan.bytes(), binding)?;
         let (targets, buffers) = plan.targets(&self.device, config, tensors);
         self.device.check()?;
         self.loading = Some(Loading {
@@ -71,6 +74,7 @@ impl Sink for Loader {
             targets,
             buffers,
             vectors: vec![0.0; VectorMap::new(config).len()],
+            slots,
             current: None,
             queued: 0,
         });
@@ -104,6 +108,7 @@ impl Sink for Loader {
             roles: loading.tensors.iter().map(|tensor| tensor.role).zip(loading.targets).collect(),
             buffers: loading.buffers,
             vectors: loading.vectors,
+            slots: loading.slots,
             formats,
         };
         Model::new(self.device, weights, &self.options)

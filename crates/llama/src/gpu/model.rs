@@ -5,11 +5,11 @@ mod builder;
 use std::collections::{BTreeMap, HashMap};
 
 use self::builder::Builder;
-use super::ModelOptions;
 use super::device::Device;
 use super::kernel::{Cut, ENTRIES, Kernel, NOBODY, Product, Shape};
 use super::layout::{Layout, TILE};
 use super::memory::{Shard, Target};
+use super::{ModelOptions, Precision};
 use crate::backend::{Backend, Mask};
 use crate::checkpoint::{Format, Role};
 use crate::sample::Sampling;
@@ -21,6 +21,9 @@ pub(crate) const DECODING: usize = 16;
 /// Tokens whose work is handed to the device together: enough that it does not wait for the next, few enough that a display is not held up.
 const AT_ONCE: usize = 8;
 
+/// Entries are padded to a multiple of what any kernel takes together.
+const PADDED: usize = 32;
+
 /// What the loader hands over.
 #[derive(Debug)]
 pub(crate) struct Weights {
@@ -28,6 +31,8 @@ pub(crate) struct Weights {
     pub(crate) roles: BTreeMap<Role, Target>,
     pub(crate) buffers: Vec<wgpu::Buffer>,
     pub(crate) vectors: Vec<f32>,
+    /// Tokens that the cache is to hold.
+    pub(crate) slots: usize,
     /// Of its matrices.
     pub(crate) formats: Vec<Format>,
 }
@@ -48,7 +53,6 @@ pub struct Model {
     config: Config,
     capacity: usize,
     lanes: usize,
-    branch: usize,
     formats: Vec<Format>,
     buffers: Vec<wgpu::Buffer>,
     state: State,
@@ -145,6 +149,8 @@ pub(crate) struct Sequence {
     pub(crate) shared: Vec<u32>,
     /// Tokens of each lane after it.
     pub(crate) branches: Vec<Vec<u32>>,
+    /// Tokens that each of them has room for, once they have parted.
+    room: usize,
     /// Whether the last token of the lanes (of the shared beginning, where they have not parted) has been run.
     run: bool,
 }
@@ -158,16 +164,15 @@ impl Sequence {
 impl Model {
     pub(crate) fn new(device: Device, weights: Weights, options: &ModelOptions) -> Result<Self> {
         let config = weights.config.clone();
-        let slots = options.slots();
         let shape = Shape {
             head: config.head_dim,
             heads: config.heads,
             kv_heads: config.kv_heads,
             vocab: config.vocab,
             epsilon: config.norm_epsilon,
+            half: options.precision == Precision::Half,
             capacity: options.capacity,
-            branch: options.branch,
-            slots,
+            slots: weights.slots,
             hidden_stride: config.hidden.next_multiple_of(64) / 4,
             query_stride: config.query_width().next_multiple_of(64) / 4,
             gate_stride: config.feed_forward.next_multiple_of(64) / 4,
@@ -187,7 +192,6 @@ impl Model {
             config,
             capacity: options.capacity,
             lanes: options.lanes,
-            branch: options.branch,
             formats: weights.formats,
             buffers,
             state,
@@ -238,14 +242,9 @@ impl Model {
         self.steps.insert(way, steps);
     }
 
-    /// Entries that are run together for `entries` of them.
-    fn together(entries: usize) -> usize {
-        entries.next_power_of_two().min(8)
-    }
-
     pub(crate) fn write_entries(&self, entries: &[[u32; 4]]) {
         let mut padded = entries.to_vec();
-        padded.resize(entries.len().next_multiple_of(8).min(ENTRIES), [0, 0, NOBODY, 0]);
+        padded.resize(entries.len().next_multiple_of(PADDED).min(ENTRIES), [0, 0, NOBODY, 0]);
         self.device.queue.write_buffer(&self.state.entries, 0, bytemuck::cast_slice(&padded));
     }
 
@@ -262,7 +261,8 @@ impl Model {
         let last = |lane: usize| {
             let branch = &self.sequence.branches[lane];
             let token = branch.last().or(self.sequence.shared.last()).copied().unwrap_or(0);
-            [token, (shared + branch.len() as u32).saturating_sub(1), lane as u32, shared]
+            let offset = (lane * self.sequence.room) as u32;
+            [token, (shared + branch.len() as u32).saturating_sub(1), offset, shared]
         };
         (0..lanes).map(last).collect()
     }
@@ -280,7 +280,7 @@ impl Model {
         }
         let lanes = if self.sequence.parted() { lanes } else { 1 };
         self.write_entries(&self.last_entries(lanes));
-        let way = Way { together: Self::together(lanes), beginning: false };
+        let way = Way { together: self.cut.together(lanes, false), beginning: false };
         self.prepare(way);
         let last = self.longest(lanes) - 1;
         self.submit(|model, pass| model.encode(pass, &model.steps[&way], lanes, last));
@@ -340,6 +340,11 @@ impl Model {
         Ok(())
     }
 
+    /// Bits of its numbers.
+    pub(crate) fn precision(&self) -> Precision {
+        if self.shape.half { Precision::Half } else { Precision::Single }
+    }
+
     /// The formats of its matrices, each once.
     pub(crate) fn formats(&self) -> &[Format] {
         &self.formats
@@ -387,6 +392,11 @@ impl Backend for Model {
         self.lanes
     }
 
+    fn room(&self, shared: usize, lanes: usize) -> usize {
+        let one = self.capacity.saturating_sub(shared);
+        if lanes < 2 { one } else { one.min(self.shape.slots.saturating_sub(shared) / lanes) }
+    }
+
     fn len(&self) -> usize {
         self.sequence.shared.len() + self.sequence.branches.first().map_or(0, Vec::len)
     }
@@ -428,7 +438,7 @@ impl Backend for Model {
                 .map(|at| [self.sequence.shared[at], at as u32, 0, self.capacity as u32])
                 .collect();
             self.write_entries(&chunk);
-            let way = Way { together: Self::together(chunk.len()), beginning: true };
+            let way = Way { together: self.cut.together(chunk.len(), true), beginning: true };
             self.prepare(way);
             self.submit(|model, pass| model.encode(pass, &model.steps[&way], chunk.len(), end - 1));
         }
@@ -478,9 +488,14 @@ impl Backend for Model {
         samplings.iter().try_for_each(Sampling::check)?;
         self.check_masks(steps, lanes, masks)?;
         let parted = self.sequence.parted();
-        self.sequence.branches.resize(lanes.max(self.sequence.branches.len()), Vec::new());
-        let own = self.sequence.branches.iter().take(lanes).skip(1).map(Vec::len).max();
-        if self.longest(lanes) + steps > self.capacity || own.is_some_and(|own| own + steps > self.branch) {
+        let shared = self.sequence.shared.len();
+        if !parted {
+            self.sequence.branches = vec![Vec::new(); lanes];
+            self.sequence.room = self.room(shared, lanes);
+        } else if lanes > self.sequence.branches.len() {
+            return Err(Error::Input(format!("{} lanes have parted", self.sequence.branches.len())));
+        }
+        if self.longest(lanes) + steps > shared + self.sequence.room {
             return Err(Error::Full { capacity: self.capacity });
         }
         self.catch_up(lanes);
@@ -488,7 +503,7 @@ impl Backend for Model {
         self.write_settings(samplings, masks, !parted);
         let longest = self.longest(lanes);
         self.submit(|model, pass| model.sampler.encode_lanes(pass, lanes));
-        let way = Way { together: Self::together(lanes), beginning: false };
+        let way = Way { together: self.cut.together(lanes, false), beginning: false };
         if steps > 1 {
             self.prepare(way);
             self.write_settings(samplings, &[], false);
@@ -502,6 +517,8 @@ impl Backend for Model {
                 }
             });
         }
+        // What was last run is not the lanes' last token, should nobody wait for what was drawn.
+        self.sequence.run = false;
         let drawn = self.drawn(lanes, steps).await?;
         if lanes == 1 && !parted {
             // A lane alone is its own beginning.
@@ -511,7 +528,6 @@ impl Backend for Model {
                 branch.extend_from_slice(tokens);
             }
         }
-        self.sequence.run = false;
         Ok(drawn)
     }
 }

@@ -62,9 +62,19 @@ impl Source {
         self
     }
 
+    /// What kernels call `real`: 16 bits where `half`, 32 otherwise.
+    pub(crate) fn precision(&mut self, half: bool) -> &mut Self {
+        let _ = writeln!(self.declarations, "alias real = {};", if half { "f16" } else { "f32" });
+        self.flag("HALF", half)
+    }
+
     /// The kernel's text.
     pub(crate) fn text(&self) -> String {
-        let mut text = self.declarations.clone();
+        let mut text = String::new();
+        if self.flags.contains(&"HALF") {
+            text.push_str("enable f16;\n");
+        }
+        text.push_str(&self.declarations);
         self.expand(&mut self.body.lines(), true, &mut text);
         text
     }

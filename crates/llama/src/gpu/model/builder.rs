@@ -7,7 +7,7 @@ use crate::gpu::kernel::{self, Cut, ENTRIES, Finish, Kernel, Product, Shape};
 use crate::gpu::memory::{Place, Shard, VectorMap};
 use crate::{Config, Error, Result};
 
-use super::{DECODING, Model, Op, State, Weights, What, When};
+use super::{DECODING, Op, State, Weights, What, When};
 
 /// What a model needs beside its weights.
 pub(super) struct Builder<'a> {
@@ -36,7 +36,7 @@ impl<'a> Builder<'a> {
             own.push(buffer.clone());
             buffer
         };
-        let rows = options.lanes.next_multiple_of(Model::together(options.lanes));
+        let rows = options.lanes.next_multiple_of(Cut::new(device).together(options.lanes, false));
         let state = State {
             entries: buffer("entries", 16 * ENTRIES, Usage::UNIFORM | Usage::STORAGE | Usage::COPY_DST),
             settings: buffer("settings", 48 * options.lanes, Usage::STORAGE | Usage::COPY_DST),
@@ -98,6 +98,7 @@ impl<'a> Builder<'a> {
         let (weights, shape) = (self.weights, self.shape);
         let config = &weights.config;
         let map = VectorMap::new(config);
+        let number = if shape.half { 2 } else { 4 };
         let hidden = self.buffer("hidden", 16 * ENTRIES * shape.hidden_stride);
         let query = self.buffer("query", 16 * ENTRIES * shape.query_stride);
         let attended = self.buffer("attended", 16 * ENTRIES * shape.query_stride);
@@ -122,7 +123,7 @@ impl<'a> Builder<'a> {
                     .first()
                     .ok_or_else(|| Error::Malformed("no rows".into()))
             };
-            let cache = self.buffer("cache", 8 * shape.slots * config.kv_width());
+            let cache = self.buffer("cache", 2 * number * shape.slots * config.kv_width());
             let vectors = Place {
                 buffer: self.vectors.clone(),
                 offset: 4 * (layer * map.layer_len()) as u64,

@@ -2,12 +2,23 @@
 // split, over SPAN of them, and the next kernel puts the parts together (Dao et al. 2023, Flash-Decoding).
 
 var<workgroup> query: array<vec4<f32>, HEAD>;
+#if SUBGROUPS
+var<workgroup> greatest: array<f32, WIDTH / SUBGROUP>;
+#end
 var<workgroup> scores: array<f32, WIDTH>;
 var<workgroup> gathered: array<vec4<f32>, WIDTH>;
 var<workgroup> totals: array<f32, WIDTH>;
 
 @compute @workgroup_size(WIDTH)
-fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) invocation: u32) {
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(local_invocation_index) invocation: u32,
+#if SUBGROUPS
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(num_subgroups) subgroups: u32,
+    @builtin(subgroup_invocation_id) place: u32,
+#end
+) {
     let head = workgroup.x;
     let entry = workgroup.z;
     let at = entries[entry];
@@ -33,13 +44,20 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         if block + invocation < end {
             let key = slot(at, block + invocation) * KEYS + keys;
             score = 0.0;
-            for (var i = 0u; i < HEAD; i++) { score += dot(query[i], cache[key + i]); }
+            for (var i = 0u; i < HEAD; i++) { score += dot(query[i], vec4<f32>(cache[key + i])); }
         }
+        var highest = most;
+#if SUBGROUPS
+        let group_highest = subgroupMax(score);
+        if place == 0u { greatest[subgroup] = group_highest; }
+        workgroupBarrier();
+        for (var i = 0u; i < subgroups; i++) { highest = max(highest, greatest[i]); }
+#else
         scores[invocation] = score;
         workgroupBarrier();
-        var highest = most;
         for (var i = 0u; i < WIDTH; i++) { highest = max(highest, scores[i]); }
         workgroupBarrier();
+#end
         scores[invocation] = exp(score - highest);
         workgroupBarrier();
         let shrink = exp(most - highest);
@@ -49,7 +67,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         if slice < SLICES {
             for (var i = slice; i < min(WIDTH, end - block); i += SLICES) {
                 total += scores[i];
-                sum += scores[i] * cache[(SLOTS + slot(at, block + i)) * KEYS + keys + column];
+                sum += scores[i] * vec4<f32>(cache[(SLOTS + slot(at, block + i)) * KEYS + keys + column]);
             }
         }
     }

@@ -1,6 +1,6 @@
-fn WEIGHTS_low(w: vec4<u32>) -> vec4<f32> { return bitcast<vec4<f32>>(w << vec4<u32>(16u)); }
+fn WEIGHTS_low(w: vec4<u32>) -> vec4<real> { return vec4<real>(bitcast<vec4<f32>>(w << vec4<u32>(16u))); }
 
-fn WEIGHTS_high(w: vec4<u32>) -> vec4<f32> { return bitcast<vec4<f32>>(w & vec4<u32>(0xffff0000u)); }
+fn WEIGHTS_high(w: vec4<u32>) -> vec4<real> { return vec4<real>(bitcast<vec4<f32>>(w & vec4<u32>(0xffff0000u))); }
 
 fn WEIGHTS(tile: u32, unit: u32) -> Unit {
     let at = (tile * UNITS + unit) * 4u;
@@ -9,6 +9,6 @@ fn WEIGHTS(tile: u32, unit: u32) -> Unit {
     let w2 = PLANES[at + 2u];
     let w3 = PLANES[at + 3u];
     return Unit(
-        mat4x4<f32>(WEIGHTS_low(w0), WEIGHTS_high(w0), WEIGHTS_low(w1), WEIGHTS_high(w1)),
-        mat4x4<f32>(WEIGHTS_low(w2), WEIGHTS_high(w2), WEIGHTS_low(w3), WEIGHTS_high(w3)));
+        mat4x4<real>(WEIGHTS_low(w0), WEIGHTS_high(w0), WEIGHTS_low(w1), WEIGHTS_high(w1)),
+        mat4x4<real>(WEIGHTS_low(w2), WEIGHTS_high(w2), WEIGHTS_low(w3), WEIGHTS_high(w3)));
 }

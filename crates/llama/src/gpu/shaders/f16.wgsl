@@ -1,9 +1,11 @@
-fn WEIGHTS_low(w: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(unpack2x16float(w.x).x, unpack2x16float(w.y).x, unpack2x16float(w.z).x, unpack2x16float(w.w).x);
+fn WEIGHTS_low(w: vec4<u32>) -> vec4<real> {
+    return vec4<real>(vec4<f32>(
+        unpack2x16float(w.x).x, unpack2x16float(w.y).x, unpack2x16float(w.z).x, unpack2x16float(w.w).x));
 }
 
-fn WEIGHTS_high(w: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(unpack2x16float(w.x).y, unpack2x16float(w.y).y, unpack2x16float(w.z).y, unpack2x16float(w.w).y);
+fn WEIGHTS_high(w: vec4<u32>) -> vec4<real> {
+    return vec4<real>(vec4<f32>(
+        unpack2x16float(w.x).y, unpack2x16float(w.y).y, unpack2x16float(w.z).y, unpack2x16float(w.w).y));
 }
 
 fn WEIGHTS(tile: u32, unit: u32) -> Unit {
@@ -13,6 +15,6 @@ fn WEIGHTS(tile: u32, unit: u32) -> Unit {
     let w2 = PLANES[at + 2u];
     let w3 = PLANES[at + 3u];
     return Unit(
-        mat4x4<f32>(WEIGHTS_low(w0), WEIGHTS_high(w0), WEIGHTS_low(w1), WEIGHTS_high(w1)),
-        mat4x4<f32>(WEIGHTS_low(w2), WEIGHTS_high(w2), WEIGHTS_low(w3), WEIGHTS_high(w3)));
+        mat4x4<real>(WEIGHTS_low(w0), WEIGHTS_high(w0), WEIGHTS_low(w1), WEIGHTS_high(w1)),
+        mat4x4<real>(WEIGHTS_low(w2), WEIGHTS_high(w2), WEIGHTS_low(w3), WEIGHTS_high(w3)));
 }

@@ -15,8 +15,8 @@ fn finish(entry: u32, tile: u32, sums: vec4<f32>) {
     if tile < PART1 {
         output[entry * STRIDE_OUT + tile] = value;
     } else if tile < PART2 {
-        cache[slot(at, at.y) * KEYS + tile - PART1] = value;
+        cache[slot(at, at.y) * KEYS + tile - PART1] = vec4<real>(value);
     } else {
-        cache[(SLOTS + slot(at, at.y)) * KEYS + tile - PART2] = value;
+        cache[(SLOTS + slot(at, at.y)) * KEYS + tile - PART2] = vec4<real>(value);
     }
 }

@@ -31,18 +31,9 @@ fn main(
         var square$ = 0.0;
 #end
         for (var unit = invocation; unit < UNITS; unit += WIDTH) {
+            let w = weights(tile, unit);
 #if TWO
-            let w = weights0(tile, unit);
             let v = weights1(tile, unit);
-#else
-#if PARTS
-            var w: Unit;
-            if tile < PART1 { w = weights0(tile, unit); }
-            else if tile < PART2 { w = weights1(tile - PART1, unit); }
-            else { w = weights2(tile - PART2, unit); }
-#else
-            let w = weights0(tile, unit);
-#end
 #end
 #if NORM
             let gain0 = vectors[GAIN + unit * 2u];
@@ -55,9 +46,9 @@ fn main(
             x$.a *= gain0;
             x$.b *= gain1;
 #end
-            sum$ += w.a * x$.a + w.b * x$.b;
+            sum$ = plus(sum$, w, vec4<real>(x$.a), vec4<real>(x$.b));
 #if TWO
-            other$ += v.a * x$.a + v.b * x$.b;
+            other$ = plus(other$, v, vec4<real>(x$.a), vec4<real>(x$.b));
 #end
 #end
         }

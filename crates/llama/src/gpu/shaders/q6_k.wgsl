@@ -1,5 +1,5 @@
-fn WEIGHTS_high(bits: vec4<u32>, column: u32) -> vec4<f32> {
-    return vec4<f32>((bits >> vec4<u32>(2u * column)) & vec4<u32>(3u)) * 16.0;
+fn WEIGHTS_high(bits: vec4<u32>, column: u32) -> vec4<real> {
+    return vec4<real>((bits >> vec4<u32>(2u * column)) & vec4<u32>(3u)) * real(16.0);
 }
 
 fn WEIGHTS(tile: u32, unit: u32) -> Unit {
@@ -12,10 +12,10 @@ fn WEIGHTS(tile: u32, unit: u32) -> Unit {
     let low = nibbles(PLANES[index]);
     return scaled(
         Unit(
-            mat4x4<f32>(
+            mat4x4<real>(
                 low.a[0] + WEIGHTS_high(bits, 0u), low.a[1] + WEIGHTS_high(bits, 1u),
                 low.a[2] + WEIGHTS_high(bits, 2u), low.a[3] + WEIGHTS_high(bits, 3u)),
-            mat4x4<f32>(
+            mat4x4<real>(
                 low.b[0] + WEIGHTS_high(bits, 4u), low.b[1] + WEIGHTS_high(bits, 5u),
                 low.b[2] + WEIGHTS_high(bits, 6u), low.b[3] + WEIGHTS_high(bits, 7u))),
         scale,

@@ -1,12 +1,12 @@
-fn WEIGHTS_columns(words: vec4<u32>, scale: vec4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        vec4<f32>(unpack4xI8(words.x)) * scale, vec4<f32>(unpack4xI8(words.y)) * scale,
-        vec4<f32>(unpack4xI8(words.z)) * scale, vec4<f32>(unpack4xI8(words.w)) * scale);
+fn WEIGHTS_columns(words: vec4<u32>, scale: vec4<real>) -> mat4x4<real> {
+    return mat4x4<real>(
+        vec4<real>(unpack4xI8(words.x)) * scale, vec4<real>(unpack4xI8(words.y)) * scale,
+        vec4<real>(unpack4xI8(words.z)) * scale, vec4<real>(unpack4xI8(words.w)) * scale);
 }
 
 fn WEIGHTS(tile: u32, unit: u32) -> Unit {
     let at = (tile * UNITS + unit) * 2u;
     let group = tile * (UNITS / 4u) + unit / 4u;
-    let scale = halves(pair(PLANES[WEIGHTS_1 + group / 2u], group));
+    let scale = vec4<real>(halves(pair(PLANES[WEIGHTS_1 + group / 2u], group)));
     return Unit(WEIGHTS_columns(PLANES[at], scale), WEIGHTS_columns(PLANES[at + 1u], scale));
 }

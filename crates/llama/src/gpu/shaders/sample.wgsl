@@ -182,7 +182,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if invocation == 0u {
         let position = entry.y + 1u;
         // Nothing reads the embedding of a token that there is none of.
-        entries[lane] = vec4<u32>(min(drawn, VOCAB - 1u), position, lane, entry.w);
+        entries[lane] = vec4<u32>(min(drawn, VOCAB - 1u), position, entry.z, entry.w);
         history[lane * CAPACITY + min(position, CAPACITY - 1u)] = drawn;
     }
 }

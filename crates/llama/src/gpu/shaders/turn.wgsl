@@ -30,8 +30,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if tile < PART1 {
         output[entry * STRIDE_OUT + tile] = value;
     } else if tile < PART2 {
-        cache[slot(at, at.y) * KEYS + tile - PART1] = value;
+        cache[slot(at, at.y) * KEYS + tile - PART1] = vec4<real>(value);
     } else {
-        cache[(SLOTS + slot(at, at.y)) * KEYS + tile - PART2] = value;
+        cache[(SLOTS + slot(at, at.y)) * KEYS + tile - PART2] = vec4<real>(value);
     }
 }
