@@ -84,7 +84,7 @@ fn the_best_few_differ() {
 fn what_cannot_be_is_said() {
     let code = |output: &Output| (output.status.code(), said(output)["error"]["code"].clone());
     let output = attune(&["score", "--model", "models/demo.attune", "--json", "x"], "");
-    assert_eq!(code(&output), (Some(1), "bundle_unusable".into()));
+    assert_eq!(code(&output), (Some(1), "text_model_unusable".into()));
     let output = attune(&["score", "--model", MODEL, "--json", "--base", "2", "x"], "");
     assert_eq!(code(&output), (Some(1), "failed".into()));
     let output = attune(&["score", "--model", MODEL, "--json"], "\n \n");

@@ -107,7 +107,7 @@ fn parts_that_do_not_fit_are_refused() {
         change(|fitted| fitted.quantiles.truncate(1)),
         change(|fitted| fitted.known_spread = 0.4),
     ] {
-        assert_eq!(wrong.unwrap_err().code(), "bundle_unusable");
+        assert_eq!(wrong.unwrap_err().code(), "text_model_unusable");
     }
 }
 
