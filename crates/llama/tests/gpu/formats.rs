@@ -105,6 +105,10 @@ fn every_format_gives_the_logits_of_the_cpu() {
             let scale = due.iter().fold(0f32, |most, logit| most.max(logit.abs()));
             let apart = furthest(&due, &got) / scale;
             assert!(scale > 0.1 && apart < 1e-4, "{way:?} {format:?} {other:?}: {apart} of {scale}");
+            // These weights of 32 bits are near 1: what they make of the activations exceeds 16 bits.
+            if [format, other].contains(&Format::F32) {
+                continue;
+            }
             let Some(options) = half(&device, room(128, 1)) else { continue };
             let mut gpu = fill(Loader::new(&device, options), format, other);
             now(gpu.prefill(&tokens)).unwrap();
