@@ -99,8 +99,7 @@ impl Values {
                 whole |= all_of_it;
                 all.quantities.push((quantity, all_of_it.then(|| name.clone())));
             }
-            // `a` is an energy class, and an article.
-            if !whole && (value.contains(is_han) || value.chars().count() > 1) {
+            if !whole {
                 all.texts.push(folded(value));
             }
         }

@@ -165,6 +165,8 @@ fn said(check: &Check<'_>) -> Vec<Said> {
     }
     let mut texts: Vec<&str> =
         known.attributes.values.iter().flat_map(|values| values.texts.iter().map(String::as_str)).collect();
+    // `a` is an energy class, and an article.
+    texts.retain(|text| text.contains(is_han) || text.len() > 1);
     texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
     texts.dedup();
     let mut taken: Vec<Range<usize>> = Vec::new();

@@ -245,7 +245,8 @@ pub(crate) fn plant(sample: &Sample, random: &mut Random) -> Vec<Plant> {
         let fresh: Vec<&str> = list.iter().copied().filter(|w| !related(&facts, w)).collect();
         random.pick(&fresh)
     };
-    let mut plants = swaps(sample, random);
+    // Of numbers of its own, so that the other plants do not depend on it.
+    let mut plants = swaps(sample, &mut Random::new(text.len() as u64));
     let mut add = |what: String, text: String| plants.push(Plant { text, what });
     if let Some((what, changed)) = number_changed(text, &sample.brief, random) {
         add(what, changed);
@@ -281,8 +282,22 @@ pub(crate) fn plant(sample: &Sample, random: &mut Random) -> Vec<Plant> {
         "It has a {} year warranty.",
         "With {} gb of storage.",
     ];
-    let numerals = ["three", "7", "41", "twenty-nine", "13.7", "fifty six", "1,873", "ninety"];
-    let number = random.pick(&numbers).replace("{}", random.pick(&numerals));
+    let numerals = [
+        ("three", "3"),
+        ("7", "7"),
+        ("41", "41"),
+        ("twenty-nine", "29"),
+        ("13.7", "13.7"),
+        ("fifty six", "56"),
+        ("1,873", "1873"),
+        ("ninety", "90"),
+    ];
+    // A number that the facts have may count something of them.
+    let known =
+        |digits: &str| facts.split(|c: char| !c.is_ascii_digit() && c != '.').any(|number| number == digits);
+    let strange: Vec<&str> =
+        numerals.iter().filter(|(_, digits)| !known(digits)).map(|(said, _)| *said).collect();
+    let number = random.pick(&numbers).replace("{}", random.pick(&strange));
     add(format!("number {number}"), appended(text, &number, rnnlg));
     let material = new(&MATERIALS, random);
     let shape =
@@ -350,7 +365,7 @@ fn swaps(sample: &Sample, random: &mut Random) -> Vec<Plant> {
         }
         if let (Some((name, own)), Some((_, others))) = (attributes.get(ours), attributes.get(theirs)) {
             let value = &others[random.below(others.len())];
-            if !own.contains(value) {
+            if !own.contains(value) && value.len() > 1 {
                 let shape = random.pick(&["{n}为{v}，", "{n}是{v}，", "{n}：{v}，", "{n}采用{v}，"]);
                 let clause = shape.replace("{n}", name).replace("{v}", value);
                 plants.push(Plant {
@@ -371,7 +386,8 @@ fn swaps(sample: &Sample, random: &mut Random) -> Vec<Plant> {
             })
             .collect();
         let [(ours, own), (theirs, other), ..] = there.as_slice() else { continue };
-        if own == other {
+        // A class of one letter cannot be told from an article.
+        if own == other || other.len() == 1 {
             continue;
         }
         let called = random.pick(ours);
@@ -380,7 +396,7 @@ fn swaps(sample: &Sample, random: &mut Random) -> Vec<Plant> {
         plants
             .push(Plant { text: appended(&sample.text, &sentence, true), what: format!("swap {sentence}") });
         let text = sample.text.to_lowercase();
-        if text.matches(own).count() == 1 && text.matches(other).count() == 1 {
+        if own.len() > 1 && text.matches(own).count() == 1 && text.matches(other).count() == 1 {
             let text = text.replace(own, "\0").replace(other, own).replace('\0', other);
             let beside = |name: &str, value: &str| {
                 [format!("{value} {name}"), format!("{value} of {name}"), format!("{name} of {value}")]
