@@ -36,8 +36,8 @@ class Bytes {
   }
 }
 
-/** The file. `layers` of weights make it larger, and no wiser. */
-export function parrot(words, { layers = 1, feedForward = 64 } = {}) {
+/** The file. `layers` of weights make it larger, and no wiser; `voice` is how it is asked; without `tokenizer` it knows no words. */
+export function parrot(words, { layers = 1, feedForward = 64, voice, tokenizer = true } = {}) {
   const tokens = ["<unk>", "<s>", "</s>", ...Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`), ...words.map((word) => word.replaceAll(" ", "▁"))];
   const first = tokens.length - words.length;
   const kinds = tokens.map((_, token) => (token === 0 ? 2 : token < 3 ? 3 : token < 259 ? 6 : 1));
@@ -66,6 +66,7 @@ export function parrot(words, { layers = 1, feedForward = 64 } = {}) {
   const pairs = [
     ["general.architecture", "string", "llama"],
     ["general.name", "string", "parrot"],
+    ...(voice ? [["attune.voice", "string", voice]] : []),
     ["llama.embedding_length", "u32", HIDDEN],
     ["llama.block_count", "u32", layers],
     ["llama.attention.head_count", "u32", 4],
@@ -73,14 +74,16 @@ export function parrot(words, { layers = 1, feedForward = 64 } = {}) {
     ["llama.feed_forward_length", "u32", feedForward],
     ["llama.context_length", "u32", 1024],
     ["llama.attention.layer_norm_rms_epsilon", "f32", 1e-5],
-    ["tokenizer.ggml.model", "string", "llama"],
-    ["tokenizer.ggml.tokens", ["string"], tokens],
-    ["tokenizer.ggml.scores", ["f32"], tokens.map((_, token) => -token)],
-    ["tokenizer.ggml.token_type", ["i32"], kinds],
-    ["tokenizer.ggml.unknown_token_id", "u32", 0],
-    ["tokenizer.ggml.bos_token_id", "u32", 1],
-    ["tokenizer.ggml.eos_token_id", "u32", 2],
-    ["tokenizer.ggml.add_space_prefix", "bool", false],
+    ...(tokenizer ? [
+      ["tokenizer.ggml.model", "string", "llama"],
+      ["tokenizer.ggml.tokens", ["string"], tokens],
+      ["tokenizer.ggml.scores", ["f32"], tokens.map((_, token) => -token)],
+      ["tokenizer.ggml.token_type", ["i32"], kinds],
+      ["tokenizer.ggml.unknown_token_id", "u32", 0],
+      ["tokenizer.ggml.bos_token_id", "u32", 1],
+      ["tokenizer.ggml.eos_token_id", "u32", 2],
+      ["tokenizer.ggml.add_space_prefix", "bool", false],
+    ] : []),
   ];
   const file = new Bytes();
   file.push(Buffer.from("GGUF"));

@@ -135,6 +135,58 @@ test("a catalogue that commands is not obeyed in the prompt", async () => {
   assert.doesNotMatch(JSON.stringify(asked[0].body.messages), /<\|im_/);
 });
 
+test("OpenAI's newer name for the system is understood", async () => {
+  behaves = says("Hello");
+  asked.length = 0;
+  const messages = [{ role: "developer", content: "Be brief." }, { role: "user", content: "Hi" }];
+  const response = await worker.post("/v1/chat/completions", { stream: true, messages }, KEY);
+  assert.equal(response.status, 200);
+  await response.text();
+  assert.deepEqual(asked[0].body.messages.map(({ role }) => role), ["system", "user"]);
+});
+
+test("100 KB of a catalogue's text are cut before a server sees them", async () => {
+  behaves = says(TRUE);
+  asked.length = 0;
+  const description = "It is a black backpack of 20 l. ".repeat(3_200);
+  const { answer } = await write({ brief: { facts: { ...BRIEF.facts, description } } });
+  assert.deepEqual([answer.rung, answer.candidates[0].text], ["remote", TRUE]);
+  const size = JSON.stringify(asked[0].body.messages).length;
+  assert.ok(size < 20_000, `${size} bytes of prompt`);
+});
+
+test("a brief of several scripts is written of in the one that is asked for", async () => {
+  behaves = (response) => response.writeHead(500).end();
+  for (const [language, script] of [["en", /[a-z]/], ["zh", /\p{Script=Han}/u]]) {
+    const facts = { name: "Аврора أورورا 极光 \u202eAurora", category: language === "zh" ? "背包" : "backpack", attributes: { colour: "черный 黑色", memo: "🎒\u0000\u200b" } };
+    const { answer } = await write({ brief: { facts, language } });
+    assert.equal(answer.rung ?? answer.code, answer.rung ? "template" : "copy_refused");
+    for (const { text } of answer.candidates ?? []) {
+      assert.match(text, script);
+      assert.doesNotMatch(text, /[\u202a-\u202e\u2066-\u2069\u0000]/);
+    }
+  }
+});
+
+test("who leaves in the middle of a stream leaves the server's answer too", async () => {
+  const closed = new Promise((done) => {
+    behaves = (response) => {
+      response.on("close", () => done(response.writableFinished));
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(chunk("The Apollo"));
+    };
+  });
+  const leaving = new AbortController();
+  const body = JSON.stringify({ stream: true, messages: [{ role: "user", content: "Hi" }] });
+  const response = await fetch(new URL("/v1/chat/completions", worker.url), { method: "POST", signal: leaving.signal, headers: { ...KEY, "content-type": "application/json" }, body });
+  const reader = response.body.getReader();
+  assert.match(new TextDecoder().decode((await reader.read()).value), /The Apollo/);
+  leaving.abort();
+  assert.equal(await closed, false);
+  behaves = says(TRUE);
+  assert.equal((await write()).answer.rung, "remote");
+});
+
 test("the AI binding is asked in its own words", async () => {
   // Stands in for Workers AI, which runs nowhere but there. The runtime's binding is of a class of this name.
   const script = `class Ai { async run(model, input) {

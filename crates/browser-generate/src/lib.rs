@@ -6,6 +6,7 @@ mod host;
 mod model;
 #[cfg(feature = "cpu")]
 mod polite;
+#[cfg(feature = "gpu")]
 mod trial;
 
 use std::rc::Rc;

@@ -9,9 +9,6 @@ use attune_llama::checkpoint::gguf::Reader;
 use attune_llama::checkpoint::{Header, Limits, Loaded, Manifest, Sink};
 
 use crate::host::{Clock, Host, Source};
-#[cfg(feature = "cpu")]
-use crate::polite::Polite;
-use crate::trial;
 
 /// A device that is lost this often is not asked for again.
 const LOSSES: usize = 2;
@@ -99,19 +96,20 @@ impl Model {
         let mut options = ModelOptions::default();
         (options.capacity, options.lanes) = (self.settings.capacity, self.settings.lanes);
         let Loaded { mut model, header } = self.receive(|| Loader::new(&device, options.clone())).await?;
-        trial::gpu(&mut model, self.settings.least, &self.clock).await?;
+        crate::trial::gpu(&mut model, self.settings.least, &self.clock).await?;
         device.check()?;
         self.rung(model, &header)
     }
 
     #[cfg(feature = "cpu")]
     async fn on_cpu(&self) -> Result<Box<dyn Rung>, Failure> {
+        use attune_generate::local::{polite::Polite, trial};
         use attune_llama::cpu::{Loader, Mode, Options};
         let Settings { capacity, lanes, .. } = self.settings;
         let options = Options { mode: Mode::Fast, capacity, lanes, threads: 1 };
         let Loaded { model, header } = self.receive(|| Loader::new(options)).await?;
-        let mut model = Polite::new(model, self.clock.clone());
-        trial::pass(&mut model, self.settings.least, &self.clock).await?;
+        let mut model = Polite::new(model, crate::polite::Stretch::new(self.clock.clone()));
+        trial::pass(&mut model, self.settings.least, || self.clock.real()).await?;
         self.rung(model, &header)
     }
 

@@ -63,6 +63,23 @@ fn answers_whole_and_in_parts_are_the_same_text() {
 }
 
 #[test]
+fn a_developer_is_the_system() {
+    let Some(server) = serving(&[], &[]) else { return };
+    let json = [("content-type", "application/json")];
+    let said = |role: &str| {
+        let body = format!(
+            r#"{{"messages":[{{"role":"{role}","content":"Be brief."}},{{"role":"user","content":"Hi"}}],"max_tokens":12,"temperature":0}}"#
+        );
+        let answer = server.ask("/v1/chat/completions", &json, Some(&body));
+        assert_eq!(answer.status, 200, "{role}");
+        let answer = answer.json();
+        (answer["choices"][0]["message"]["content"].clone(), answer["usage"]["prompt_tokens"].clone())
+    };
+    assert_eq!(said("developer"), said("system"));
+    assert_ne!(said("developer"), said("user"));
+}
+
+#[test]
 fn answers_end_where_they_are_told_to() {
     let Some(server) = serving(&[], &[]) else { return };
     let long = server.chat(r#","max_tokens":40,"temperature":0"#).json();

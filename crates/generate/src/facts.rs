@@ -1,5 +1,6 @@
 //! What a brief allows to be said, in forms that can be compared: quantities, materials, names, claims.
 
+pub(crate) mod attribute;
 pub(crate) mod lexicon;
 pub(crate) mod number;
 pub(crate) mod quantity;
@@ -11,6 +12,7 @@ use crate::{
     brief::{AttributeValue, Brief},
     scan::{Scan, folded},
 };
+use attribute::Attributes;
 use lexicon::Lexicon;
 use quantity::Quantity;
 
@@ -19,6 +21,8 @@ use quantity::Quantity;
 pub(crate) struct Known {
     /// Quantities of prices, attributes, claims and description; numbers inside names are not among them.
     pub(crate) quantities: Vec<Fact>,
+    /// Which values are whose.
+    pub(crate) attributes: Attributes,
     /// Materials, brands and claims by the lexicon's first word for them.
     pub(crate) concepts: BTreeSet<String>,
     /// Attributes that the product has or has not, by name.
@@ -117,8 +121,12 @@ impl Known {
         quotes.extend(tails.iter().cloned());
         let mut quotes: Vec<String> = quotes.into_iter().filter(|q| !q.trim().is_empty()).collect();
         quotes.sort_by_key(|quote| std::cmp::Reverse(quote.len()));
-        let words = text.words().into_iter().map(|w| w.text).collect();
-        Self { quantities, concepts, flags, words, text, quotes, tails, products }
+        let attributes = Attributes::of(facts);
+        let mut words: BTreeSet<String> = text.words().into_iter().map(|w| w.text).collect();
+        // `RAM` is no name where the memory is told. That the drive is an SSD would have to be.
+        let called = attributes.names.iter().map(|name| name.phrase.clone());
+        words.extend(called.filter(|name| !["ssd", "hdd"].contains(&name.as_str())));
+        Self { quantities, attributes, concepts, flags, words, text, quotes, tails, products }
     }
 
     /// Where the text quotes a name or a value whole.

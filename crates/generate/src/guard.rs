@@ -7,6 +7,7 @@ mod claims;
 mod form;
 mod names;
 mod numbers;
+mod pairing;
 mod required;
 
 use std::ops::Range;
@@ -29,6 +30,8 @@ pub enum Kind {
     Price,
     /// A material that is not among the facts.
     Material,
+    /// A value that is another attribute's.
+    Attribute,
     /// A brand or another name that is not among the facts.
     Name,
     /// A claim without grounds.
@@ -126,6 +129,7 @@ impl<'a> Guard<'a> {
         };
         form::check(&mut check);
         numbers::check(&mut check);
+        pairing::check(&mut check);
         names::check(&mut check);
         claims::check(&mut check);
         let (said, unsaid) = required::check(&mut check);
@@ -241,6 +245,54 @@ mod tests {
             ("国家级上衣。", Kind::Regulated),
         ] {
             assert!(kinds(json, text).contains(&kind), "{text}: {:?}", kinds(json, text));
+        }
+    }
+
+    #[test]
+    fn a_value_said_of_another_attribute_is_found() {
+        let en = r#"{"facts":{"name":"Orion 5","attributes":{"memory":{"value":8,"unit":"GB"},"storage":{"value":1,"unit":"TB"},
+            "battery life":{"value":10,"unit":"hours"},"charging time":{"value":2,"unit":"hours"},"strap":"nylon","case":"steel",
+            "height":{"value":30,"unit":"cm"},"width":{"value":20,"unit":"cm"},"colour":"black","hdmi ports":3,"sleeps":2}}}"#;
+        for text in [
+            "The Orion 5 has 8 GB of RAM and 1 TB of storage.",
+            "Memory: 8 GB, storage: 1 TB.",
+            "A 1 TB drive, 8 GB memory and a nylon strap.",
+            "The battery lasts 10 hours and charges in 2 hours.",
+            "It is 20 cm wide and 30 cm high, with a black strap and a steel case.",
+            "With 3 hdmi ports it sleeps 2.",
+            "The width of 20 cm goes with a height of 30 cm.",
+        ] {
+            assert_eq!(kinds(en, text), [], "{text}");
+        }
+        for (text, kind) in [
+            ("The Orion 5 has 1 TB of RAM.", Kind::Number),
+            ("It comes with 1 TB of fast memory.", Kind::Number),
+            ("Storage: 8 GB, memory: 1 TB.", Kind::Number),
+            ("Its memory is 1 TB.", Kind::Number),
+            ("The battery lasts 10 hours and charges in 10 hours.", Kind::Number),
+            ("It is 30 cm wide.", Kind::Number),
+            ("It has a width of 30 cm.", Kind::Number),
+            ("It sleeps 3.", Kind::Number),
+            ("It has a steel strap.", Kind::Attribute),
+            ("The case is nylon.", Kind::Attribute),
+        ] {
+            assert!(kinds(en, text).contains(&kind), "{text}: {:?}", kinds(en, text));
+        }
+        let zh = r#"{"facts":{"name":"猎户座","attributes":{"内存":{"value":8,"unit":"GB"},"硬盘":{"value":512,"unit":"GB"},"面料":"棉",
+            "里料":"涤纶","高度":{"value":30,"unit":"厘米"},"宽度":{"value":20,"unit":"厘米"}}}}"#;
+        for text in
+            ["内存8GB，硬盘512GB。", "8GB内存和512GB的存储，高30厘米，宽20厘米。", "面料为棉，里料是涤纶。"]
+        {
+            assert_eq!(kinds(zh, text), [], "{text}");
+        }
+        for (text, kind) in [
+            ("猎户座内存高达512GB。", Kind::Number),
+            ("猎户座配有512GB运行内存。", Kind::Number),
+            ("硬盘：8GB，内存：512GB。", Kind::Number),
+            ("宽30厘米，高20厘米。", Kind::Number),
+            ("面料采用涤纶。", Kind::Attribute),
+        ] {
+            assert!(kinds(zh, text).contains(&kind), "{text}: {:?}", kinds(zh, text));
         }
     }
 

@@ -1,6 +1,8 @@
 //! A language model on this device, as a rung.
 
 pub mod acts;
+pub mod polite;
+pub mod trial;
 
 use attune_llama::backend::Backend;
 use attune_llama::chat::Template;

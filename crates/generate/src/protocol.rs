@@ -199,6 +199,16 @@ mod tests {
     }
 
     #[test]
+    fn a_developer_is_the_system() {
+        let request = ChatRequest::parse(
+            r#"{"messages":[{"role":"developer","content":"Be brief."},{"role":"user","content":"Hi"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(request.messages[0].role, Role::System);
+        assert!(serde_json::to_string(&request).unwrap().contains(r#""role":"system""#));
+    }
+
+    #[test]
     fn requests_beyond_the_limits_say_so() {
         for (more, why) in [
             (r#""n":0"#, "n is 1"),

@@ -6,6 +6,7 @@
 mod act;
 pub mod grammar;
 pub mod learnt;
+mod noun;
 mod product;
 
 use std::collections::BTreeSet;

@@ -20,7 +20,8 @@ struct Sample {
     text: String,
 }
 
-const FACTS: [Kind; 5] = [Kind::Number, Kind::Price, Kind::Material, Kind::Name, Kind::Claim];
+const FACTS: [Kind; 6] =
+    [Kind::Number, Kind::Price, Kind::Material, Kind::Attribute, Kind::Name, Kind::Claim];
 
 fn samples(odd: bool) -> Option<Vec<(&'static str, Vec<Sample>)>> {
     let half = |at: usize| (at % 2 == 1) == odd;

@@ -30,7 +30,8 @@ const LONGEST: usize = 4 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Who set the task.
+    /// Who set the task; OpenAI's newer models call it `developer`.
+    #[serde(alias = "developer")]
     System,
     /// Who asks.
     User,

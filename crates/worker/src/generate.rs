@@ -1,7 +1,14 @@
-//! `POST /generate` and `POST /v1/chat/completions`: copy, from a server or from templates.
+//! `POST /generate` and `POST /v1/chat/completions`: copy, from a small model here, a server or templates.
 
+mod copywriter;
 mod events;
 mod server;
+
+use std::future::Future as _;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 use attune_generate::Brief;
 use attune_generate::ladder::{Clock, Ladder, Wanted};
@@ -10,6 +17,7 @@ use attune_generate::protocol::ChatRequest;
 use attune_generate::remote::relay::Relay;
 use attune_generate::remote::{Remote, Transport as _};
 use attune_generate::rung::{Failure, Kind, Local, Rung, Templates};
+use futures_util::task::AtomicWaker;
 use serde::Deserialize;
 use worker::{Delay, Env, Request};
 
@@ -18,6 +26,7 @@ use crate::answer::{Answer, json, text};
 use crate::problem::Problem;
 use crate::settings::{Generate, Settings, Writes};
 use crate::{body, rank};
+use copywriter::Small;
 use server::Server;
 
 /// The most bytes of a brief or a conversation.
@@ -51,6 +60,8 @@ struct Asked {
     n: usize,
     #[serde(default)]
     seed: u64,
+    /// The highest rung that is tried: the first that is set up where absent.
+    from: Option<Kind>,
 }
 
 fn three() -> usize {
@@ -67,11 +78,34 @@ impl Clock for Time {
     }
 
     fn sleep(&self, milliseconds: f64) -> Local<'_, ()> {
-        Box::pin(Delay::from(std::time::Duration::from_secs_f64(milliseconds.max(0.0) / 1000.0)))
+        Box::pin(sleep(milliseconds))
     }
 }
 
-/// `POST /generate`: `{"brief": …, "n": 3, "seed": 0}`. With `accept: text/event-stream` the texts stream as drafts before they are checked.
+/// Wakes whoever asked last.
+#[derive(Default)]
+struct Latest(AtomicWaker);
+
+impl Wake for Latest {
+    fn wake(self: Arc<Self>) {
+        self.0.wake();
+    }
+}
+
+/// Waits so many milliseconds. The runtime's own delay wakes who asked first, who is gone where events stream: each is asked for by
+/// another task.
+async fn sleep(milliseconds: f64) {
+    let mut delay = pin!(Delay::from(Duration::from_secs_f64(milliseconds.max(0.0) / 1000.0)));
+    let latest = Arc::new(Latest::default());
+    let waker = Waker::from(Arc::clone(&latest));
+    std::future::poll_fn(move |context| {
+        latest.0.register(context.waker());
+        delay.as_mut().poll(&mut Context::from_waker(&waker))
+    })
+    .await;
+}
+
+/// `POST /generate`: `{"brief": …, "n": 3, "seed": 0, "from": "cpu"}`. With `accept: text/event-stream` the texts stream as drafts before they are checked.
 pub(crate) async fn copy(mut request: Request, env: &Env, settings: &'static Settings) -> Answer {
     on(settings)?;
     let streams = accepts_events(&request);
@@ -84,8 +118,14 @@ pub(crate) async fn copy(mut request: Request, env: &Env, settings: &'static Set
     let brief = Brief::parse(&asked.brief.to_string())
         .map_err(|error| Problem::new(422, "brief_unusable", error.to_string()))?
         .0;
-    let wanted =
-        Wanted { n: asked.n, seed: asked.seed, from: Kind::Remote, patience: PATIENCE, ..Wanted::default() };
+    let first = if settings.copywriter.is_empty() { Kind::Remote } else { Kind::Cpu };
+    let wanted = Wanted {
+        n: asked.n,
+        seed: asked.seed,
+        from: asked.from.unwrap_or(first),
+        patience: PATIENCE,
+        ..Wanted::default()
+    };
     let env = env.clone();
     if streams {
         return events::stream(move |tell| {
@@ -107,7 +147,11 @@ fn ladder<'e>(env: &'e Env, settings: &'static Settings) -> Ladder<'e> {
     };
     let server = Server::new(env, settings)
         .map(|server| Box::new(Remote::new(server, model, messages)) as Box<dyn Rung>);
-    Ladder::new().with(Kind::Remote, server).with(Kind::Template, Ok(Box::new(Templates::default())))
+    let small = Small::new(env, settings).map(|small| Box::new(small) as Box<dyn Rung>);
+    Ladder::new()
+        .with(Kind::Cpu, small)
+        .with(Kind::Remote, server)
+        .with(Kind::Template, Ok(Box::new(Templates::default())))
 }
 
 fn accepts_events(request: &Request) -> bool {

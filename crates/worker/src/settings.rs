@@ -71,6 +71,10 @@ pub(crate) struct Settings {
     pub(crate) rollout: bool,
     /// `ATTUNE_GENERATE`: `key`, `open`, or anything else.
     pub(crate) generate: Generate,
+    /// `ATTUNE_COPYWRITER`: the file of the model that writes here, among the static files; empty when there is none.
+    pub(crate) copywriter: String,
+    /// `ATTUNE_COPYWRITER_MS`: milliseconds that it may take for an answer.
+    pub(crate) copywriter_ms: f64,
     /// `ATTUNE_LLM` and `ATTUNE_LLM_MODEL`.
     pub(crate) writes: Writes,
     /// `ATTUNE_LLM_KEY`, a secret: the server's.
@@ -134,6 +138,7 @@ impl Settings {
         };
         let (profile_days, log_days) =
             (number("ATTUNE_PROFILE_DAYS", 180.0), number("ATTUNE_LOG_DAYS", 90.0));
+        let copywriter_ms = number("ATTUNE_COPYWRITER_MS", 2_000.0).min(20_000.0);
         let patience = number("ATTUNE_PATIENCE", 500.0).min(60_000.0) as u32;
         let slot_bytes = (number("ATTUNE_SLOT_KIB", 512.0).min(8_192.0) * 1024.0) as usize;
         let ranking = match var("ATTUNE_RANKING") {
@@ -198,6 +203,8 @@ impl Settings {
                 "open" => Generate::Open,
                 _ => Generate::Off,
             },
+            copywriter: var("ATTUNE_COPYWRITER"),
+            copywriter_ms,
             writes,
             llm_key: var("ATTUNE_LLM_KEY"),
             log_days,

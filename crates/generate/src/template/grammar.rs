@@ -8,13 +8,14 @@
 //! ```
 //!
 //! `|` parts alternatives, `(a/b)` is a choice inside one, `[…]` is left out where a slot in it is empty, `{slot}` is the
-//! slot's text, with `:a` an English article before it and `:cap` a capital, `<rule>` another rule. `\` takes the meaning
+//! slot's text, with `:a` an English article before it (where it is one thing that can be counted) and `:cap` a capital, `<rule>` another rule. `\` takes the meaning
 //! off a sign. An alternative whose slots outside brackets are not all filled is not chosen.
 
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use super::noun::is_countable;
 use crate::random::Random;
 
 /// Brackets in brackets deeper than this are refused.
@@ -166,7 +167,8 @@ impl Form {
     fn of(self, text: &str) -> String {
         match self {
             Self::Plain => text.to_owned(),
-            Self::Article => format!("{} {text}", article(text)),
+            Self::Article if is_countable(text) => format!("{} {text}", article(text)),
+            Self::Article => text.to_owned(),
             Self::Capital => capital(text),
         }
     }

@@ -2,7 +2,8 @@
 
 use std::sync::OnceLock;
 
-use super::grammar::{Grammar, Slots, capital};
+use super::grammar::{Grammar, Slots, article, capital};
+use super::noun::is_countable;
 use crate::{
     Brief,
     brief::{Attribute, AttributeValue, Channel, Language, Tone},
@@ -50,7 +51,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Name, brand, category, price, reader.
+    /// Name, brand, category (or range), price, reader.
     fn slots(&self) -> Slots<'static> {
         let facts = &self.brief.facts;
         let mut slots = Slots::new();
@@ -62,14 +63,16 @@ impl Writer<'_> {
             (Some(name), None) => name.clone(),
             (None, Some(brand)) if self.chinese => brand.clone(),
             (None, brand) => {
-                let category = facts.category.clone().unwrap_or_else(|| "product".into());
+                let one = facts.category.clone().filter(|category| is_countable(category));
+                let category = one.unwrap_or_else(|| "product".into());
                 brand.as_ref().map_or_else(String::new, |brand| format!("this {category} by {brand}"))
             }
         };
         slots.insert("full", full.clone());
         // `the Kettle is a kettle` says nothing.
         let category = facts.category.clone().filter(|c| !full.to_lowercase().contains(&c.to_lowercase()));
-        slots.insert("category", category.unwrap_or_default());
+        let counted = self.chinese || category.as_deref().is_none_or(is_countable);
+        slots.insert(if counted { "category" } else { "range" }, category.unwrap_or_default());
         slots.insert("price", facts.price.as_ref().map(|price| self.price(price)).unwrap_or_default());
         slots.insert("segment", self.brief.audience.segment.clone().unwrap_or_default());
         slots.insert("interests", self.joined(&self.brief.audience.interests));
@@ -265,8 +268,12 @@ impl Writer<'_> {
         let many = matches!(attribute.values.as_slice(), [AttributeValue::Number(n)] if *n != 1.0)
             || values.len() > 1;
         slots.insert("plural", if many && !name.ends_with('s') { format!("{name}s") } else { name.clone() });
+        let value = self.joined(&values);
+        // `a black and white design`, `black and white stripes`.
+        let article = if is_countable(&name) { format!("{} ", article(&value)) } else { String::new() };
+        slots.insert("valued", format!("{article}{value} {name}"));
         slots.insert("name", name);
-        slots.insert("value", self.joined(&values));
+        slots.insert("value", value);
         self.grammar.say(&rule, &slots, random)
     }
 }

@@ -245,7 +245,8 @@ pub(crate) fn plant(sample: &Sample, random: &mut Random) -> Vec<Plant> {
         let fresh: Vec<&str> = list.iter().copied().filter(|w| !related(&facts, w)).collect();
         random.pick(&fresh)
     };
-    let mut plants = Vec::new();
+    // Of numbers of its own, so that the other plants do not depend on it.
+    let mut plants = swaps(sample, &mut Random::new(text.len() as u64));
     let mut add = |what: String, text: String| plants.push(Plant { text, what });
     if let Some((what, changed)) = number_changed(text, &sample.brief, random) {
         add(what, changed);
@@ -281,8 +282,22 @@ pub(crate) fn plant(sample: &Sample, random: &mut Random) -> Vec<Plant> {
         "It has a {} year warranty.",
         "With {} gb of storage.",
     ];
-    let numerals = ["three", "7", "41", "twenty-nine", "13.7", "fifty six", "1,873", "ninety"];
-    let number = random.pick(&numbers).replace("{}", random.pick(&numerals));
+    let numerals = [
+        ("three", "3"),
+        ("7", "7"),
+        ("41", "41"),
+        ("twenty-nine", "29"),
+        ("13.7", "13.7"),
+        ("fifty six", "56"),
+        ("1,873", "1873"),
+        ("ninety", "90"),
+    ];
+    // A number that the facts have may count something of them.
+    let known =
+        |digits: &str| facts.split(|c: char| !c.is_ascii_digit() && c != '.').any(|number| number == digits);
+    let strange: Vec<&str> =
+        numerals.iter().filter(|(_, digits)| !known(digits)).map(|(said, _)| *said).collect();
+    let number = random.pick(&numbers).replace("{}", random.pick(&strange));
     add(format!("number {number}"), appended(text, &number, rnnlg));
     let material = new(&MATERIALS, random);
     let shape =
@@ -309,6 +324,90 @@ pub(crate) fn plant(sample: &Sample, random: &mut Random) -> Vec<Plant> {
     add(format!("claim {claim}"), appended(text, &format!("It is {claim}."), rnnlg));
     let offer = new(&OFFERS, random);
     add(format!("claim {offer}"), appended(text, &format!("It comes with {offer}."), rnnlg));
+    plants
+}
+
+/// Attributes whose values could be taken for each other's, and what they are called.
+const ALIKE: [&[(&str, &[&str])]; 4] = [
+    &[("memory", &["memory", "ram"]), ("drive", &["drive", "storage", "hard drive"])],
+    &[
+        ("driverange", &["drive range"]),
+        ("pricerange", &["price range"]),
+        ("weightrange", &["weight range"]),
+        ("batteryrating", &["battery rating"]),
+    ],
+    &[
+        ("screensizerange", &["screen size range"]),
+        ("pricerange", &["price range"]),
+        ("ecorating", &["eco rating"]),
+        ("audio", &["audio"]),
+    ],
+    &[("screensize", &["screen size"]), ("powerconsumption", &["power consumption"])],
+];
+
+/// Values of the product said of another of its attributes: in a sentence of their own, and exchanged where they stand.
+fn swaps(sample: &Sample, random: &mut Random) -> Vec<Plant> {
+    let mut plants = Vec::new();
+    let attributes: Vec<(&str, Vec<String>)> = sample
+        .brief
+        .facts
+        .attributes
+        .iter()
+        .map(|attribute| {
+            (attribute.name.as_str(), attribute.values.iter().map(ToString::to_string).collect())
+        })
+        .collect();
+    if sample.brief.language() == Language::Zh {
+        let (mut ours, mut theirs) =
+            (random.below(attributes.len().max(1)), random.below(attributes.len().max(1)));
+        if ours == theirs {
+            (ours, theirs) = (0, attributes.len().saturating_sub(1));
+        }
+        if let (Some((name, own)), Some((_, others))) = (attributes.get(ours), attributes.get(theirs)) {
+            let value = &others[random.below(others.len())];
+            if !own.contains(value) && value.len() > 1 {
+                let shape = random.pick(&["{n}为{v}，", "{n}是{v}，", "{n}：{v}，", "{n}采用{v}，"]);
+                let clause = shape.replace("{n}", name).replace("{v}", value);
+                plants.push(Plant {
+                    text: inserted(&sample.text, &clause, random),
+                    what: format!("swap {clause}"),
+                });
+            }
+        }
+        return plants;
+    }
+    for group in ALIKE {
+        let there: Vec<(&[&str], &str)> = group
+            .iter()
+            .filter_map(|(name, called)| {
+                let (_, values) = attributes.iter().find(|(own, _)| own == name)?;
+                let [value] = values.as_slice() else { return None };
+                Some((*called, value.as_str()))
+            })
+            .collect();
+        let [(ours, own), (theirs, other), ..] = there.as_slice() else { continue };
+        // A class of one letter cannot be told from an article.
+        if own == other || other.len() == 1 {
+            continue;
+        }
+        let called = random.pick(ours);
+        let shapes = ["It has {v} of {n}.", "The {n} is {v}.", "Its {n} : {v}.", "It comes with a {v} {n}."];
+        let sentence = random.pick(&shapes).replace("{n}", called).replace("{v}", other);
+        plants
+            .push(Plant { text: appended(&sample.text, &sentence, true), what: format!("swap {sentence}") });
+        let text = sample.text.to_lowercase();
+        if own.len() > 1 && text.matches(own).count() == 1 && text.matches(other).count() == 1 {
+            let text = text.replace(own, "\0").replace(other, own).replace('\0', other);
+            let beside = |name: &str, value: &str| {
+                [format!("{value} {name}"), format!("{value} of {name}"), format!("{name} of {value}")]
+                    .iter()
+                    .any(|pair| text.contains(pair))
+            };
+            if ours.iter().any(|name| beside(name, other)) && theirs.iter().any(|name| beside(name, own)) {
+                plants.push(Plant { text, what: format!("swap {own} and {other}") });
+            }
+        }
+    }
     plants
 }
 

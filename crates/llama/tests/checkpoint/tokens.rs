@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use attune_llama::Error;
 use attune_llama::checkpoint::{Limits, Metadata, Value, gguf, llama2c};
 use attune_llama::tokenizer::{Decoder, Tokenizer};
 use serde::Deserialize;
@@ -132,4 +133,14 @@ fn llama2c() {
     let pieces: Vec<_> = tokens.iter().map(|token| tokenizer.token_bytes(*token).unwrap()).collect();
     assert_eq!(pieces, [" Once".as_bytes(), b" upon", b" a", b" time"]);
     comes_back(&tokenizer);
+}
+
+#[test]
+fn a_file_without_a_tokenizer_is_told() {
+    let error = Tokenizer::new(&Metadata::default()).unwrap_err();
+    assert!(matches!(error, Error::Malformed(_)) && error.to_string().contains("tokenizer"), "{error}");
+    let mut metadata = Metadata::default();
+    metadata.set("tokenizer.ggml.model", Value::Text("llama".into()));
+    let error = Tokenizer::new(&metadata).unwrap_err();
+    assert!(matches!(error, Error::Malformed(_)), "{error}");
 }

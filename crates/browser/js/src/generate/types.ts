@@ -116,7 +116,7 @@ export interface Repair {
 
 /** One thing that is wrong with a text. */
 export interface Finding {
-  kind: "number" | "price" | "material" | "name" | "claim" | "regulated" | "missing" | "forbidden" | "length" | "markup" | "language" | "leak";
+  kind: "number" | "price" | "material" | "attribute" | "name" | "claim" | "regulated" | "missing" | "forbidden" | "length" | "markup" | "language" | "leak";
   severity: "note" | "block";
   /** Bytes of the text in UTF-8. */
   span: { start: number; end: number };
