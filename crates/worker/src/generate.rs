@@ -11,7 +11,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use attune_generate::Brief;
-use attune_generate::ladder::{Clock, Ladder, Wanted};
+use attune_generate::ladder::{Clock, Copy, Ladder, Wanted};
 use attune_generate::prompt::messages;
 use attune_generate::protocol::ChatRequest;
 use attune_generate::remote::relay::Relay;
@@ -129,15 +129,25 @@ pub(crate) async fn copy(mut request: Request, env: &Env, settings: &'static Set
     let env = env.clone();
     if streams {
         return events::stream(move |tell| {
-            Box::pin(async move { ladder(&env, settings).compose(&brief, wanted, None, &Time, tell).await })
+            Box::pin(async move {
+                ladder(&env, settings).compose(&brief, wanted, None, &Time, tell).await.map(named)
+            })
         });
     }
     match ladder(&env, settings).compose(&brief, wanted, None, &Time, &mut |_| {}).await {
-        Ok(copy) => json(&copy),
+        Ok(copy) => json(&named(copy)),
         Err(left) => {
             Err(Problem::new(422, "copy_refused", "no text could be written that is true").with("left", left))
         }
     }
+}
+
+/// The copy with its model: the Worker's own may have been loaded on the way, and had no name before.
+fn named(mut copy: Copy) -> Copy {
+    if copy.rung == Kind::Cpu {
+        copy.model = copy.model.or_else(copywriter::name);
+    }
+    copy
 }
 
 fn ladder<'e>(env: &'e Env, settings: &'static Settings) -> Ladder<'e> {

@@ -42,6 +42,8 @@ type Writer = Box<Copywriter<Polite<Model, Slice>>>;
 
 thread_local! {
     static MODEL: RefCell<State> = const { RefCell::new(State::Absent) };
+    /// As the model's file says, once it was loaded.
+    static NAME: RefCell<Option<String>> = const { RefCell::new(None) };
     /// Texts begun.
     static COUNT: Cell<u64> = const { Cell::new(0) };
 }
@@ -118,6 +120,9 @@ impl State {
     /// Takes what loading came to, unless somebody else was faster.
     fn loaded(&mut self, loaded: Result<Writer, Failure>) -> Result<(), Failure> {
         let failure = loaded.as_ref().err().cloned();
+        if let Ok(writer) = &loaded {
+            NAME.set(writer.model().map(str::to_owned));
+        }
         if matches!(self, Self::Absent | Self::Loading(_)) {
             *self = match loaded {
                 Ok(writer) => Self::Idle(writer),
@@ -167,6 +172,11 @@ impl Pause for Slice {
 /// Does work up to the end of its slice; it waits for nothing else.
 fn slice<T>(work: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Poll<T> {
     work.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// What the model is called, where one was loaded.
+pub(super) fn name() -> Option<String> {
+    NAME.with_borrow(Clone::clone)
 }
 
 fn now() -> f64 {
