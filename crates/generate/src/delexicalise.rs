@@ -5,6 +5,7 @@
 //! swapped; [`Marks::Numbered`] tells them apart, and is what a model should learn and be filled by.
 
 use crate::act::{Act, Value};
+use attune_llama::order;
 
 /// A value of more parts than this is matched as it stands, not in every order of its parts.
 const MOST_PARTS: usize = 4;
@@ -23,7 +24,7 @@ pub enum Marks {
 /// `text` is [`normalised`](crate::normalise::normalise).
 pub fn delexicalise(text: &str, act: &Act, marks: Marks) -> String {
     let mut values: Vec<(usize, &str)> = texts(act).collect();
-    values.sort_by_key(|(_, value)| std::cmp::Reverse(value.chars().count()));
+    order::sort_by_key(&mut values, |(_, value)| std::cmp::Reverse(value.chars().count()));
     let mut text = text.to_owned();
     for (at, value) in values {
         if let Some(found) = orders(value).into_iter().find(|order| text.contains(order.as_str())) {
@@ -36,7 +37,7 @@ pub fn delexicalise(text: &str, act: &Act, marks: Marks) -> String {
 /// Puts the act's values in the places of their marks.
 pub fn lexicalise(text: &str, act: &Act, marks: Marks) -> String {
     let mut values: Vec<(usize, &str)> = texts(act).collect();
-    values.sort_by_key(|&(at, _)| std::cmp::Reverse(act.slots[at].name.len()));
+    order::sort_by_key(&mut values, |&(at, _)| std::cmp::Reverse(act.slots[at].name.len()));
     let mut text = text.to_owned();
     for (at, value) in values {
         let mark = mark(act, at, marks);

@@ -6,6 +6,7 @@ pub(crate) mod number;
 pub(crate) mod quantity;
 pub(crate) mod unit;
 
+use attune_llama::order;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
@@ -120,7 +121,7 @@ impl Known {
             tails.filter(|tail| tail.contains(' ') && tail.contains(|c: char| c.is_ascii_digit())).collect();
         quotes.extend(tails.iter().cloned());
         let mut quotes: Vec<String> = quotes.into_iter().filter(|q| !q.trim().is_empty()).collect();
-        quotes.sort_by_key(|quote| std::cmp::Reverse(quote.len()));
+        order::sort_by_key(&mut quotes, |quote| std::cmp::Reverse(quote.len()));
         let attributes = Attributes::of(facts);
         let mut words: BTreeSet<String> = text.words().into_iter().map(|w| w.text).collect();
         // `RAM` is no name where the memory is told. That the drive is an SSD would have to be.

@@ -10,6 +10,7 @@ mod numbers;
 mod pairing;
 mod required;
 
+use attune_llama::order;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -134,7 +135,7 @@ impl<'a> Guard<'a> {
         claims::check(&mut check);
         let (said, unsaid) = required::check(&mut check);
         let mut findings = check.findings;
-        findings.sort_by_key(|finding| (finding.span.start, finding.kind));
+        order::sort_by_key(&mut findings, |finding| (finding.span.start, finding.kind));
         GuardReport { findings, said, unsaid }
     }
 

@@ -1,6 +1,7 @@
 //! The ladder: GPU, processor, server, template. What the first rung that can writes is held to the facts, told how it
 //! will do, and chosen from; the answer says which rung served and why those above it did not.
 
+use attune_llama::order;
 use attune_text::{Preference, choose};
 use attune_text::{TextEffect, TextModel};
 use serde::Serialize;
@@ -111,7 +112,7 @@ impl<'r> Ladder<'r> {
             Ok(rung) => self.rungs.push(rung),
             Err(failure) => self.absent.push(Left { rung: kind, failure }),
         }
-        self.rungs.sort_by_key(|rung| rung.kind());
+        order::sort_by_key(&mut self.rungs, |rung| rung.kind());
         self
     }
 

@@ -1,5 +1,6 @@
 //! What to do with a text that the guard stops: edit it, ask again, or fall back to the template; and what was done.
 
+use attune_llama::order;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -77,7 +78,9 @@ pub fn repair(text: &str, brief: &Brief, guard: &Guard<'_>) -> Outcome {
         // From the end, so that earlier spans stay right; one edit a finding, and none inside what is gone.
         report = guard.check(&text);
         let mut findings: Vec<Finding> = report.blocking().cloned().collect();
-        findings.sort_by_key(|finding| std::cmp::Reverse((finding.span.start, finding.span.end)));
+        order::sort_by_key(&mut findings, |finding| {
+            std::cmp::Reverse((finding.span.start, finding.span.end))
+        });
         if findings.iter().any(|finding| matches!(finding.kind, Kind::Leak)) || is_foreign(&findings, &text) {
             return Outcome::Again { report: first };
         }

@@ -15,6 +15,7 @@ mod error;
 pub mod generation;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+pub mod order;
 pub mod sample;
 pub mod tokenizer;
 pub mod vocabulary;

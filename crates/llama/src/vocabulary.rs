@@ -1,6 +1,7 @@
 //! A vocabulary by its tokens' bytes.
 
 use crate::backend::Mask;
+use crate::order;
 use crate::tokenizer::Tokenizer;
 
 /// A vocabulary's tokens in the order of their bytes, so that those with a common beginning lie together.
@@ -35,7 +36,7 @@ impl Vocabulary {
         let mut trie = Self { bytes, starts, sorted: Vec::new(), ends: ends.to_vec() };
         trie.ends.retain(|end| (*end as usize) < trie.starts.len() - 1);
         let mut sorted: Vec<u32> = (0..trie.len() as u32).filter(|t| !trie.bytes(*t).is_empty()).collect();
-        sorted.sort_by(|a, b| trie.bytes(*a).cmp(trie.bytes(*b)));
+        order::sort_by(&mut sorted, |a, b| trie.bytes(*a).cmp(trie.bytes(*b)));
         trie.sorted = sorted;
         trie
     }

@@ -1,5 +1,6 @@
 //! What attributes are called, and which values are whose.
 
+use attune_llama::order;
 use std::{collections::BTreeMap, sync::OnceLock};
 
 use super::{
@@ -81,7 +82,7 @@ impl Attributes {
             }
         }
         all.names = names.into_iter().map(|(phrase, (of, whole))| Name { phrase, of, whole }).collect();
-        all.names.sort_by_key(|name| std::cmp::Reverse(name.phrase.chars().count()));
+        order::sort_by_key(&mut all.names, |name| std::cmp::Reverse(name.phrase.chars().count()));
         all
     }
 }

@@ -1,5 +1,6 @@
 //! Lists of materials, brands and claims: one concept a line, its names in both languages parted by `|`, the first its key.
 
+use attune_llama::order;
 use std::{
     collections::{BTreeSet, HashMap},
     ops::Range,
@@ -99,7 +100,7 @@ impl Lexicon {
     /// What a text names: the longest mention at each place, what it denies left out.
     pub(crate) fn mentions(&self, scan: &Scan) -> Vec<Mention> {
         let mut all = self.all(scan);
-        all.sort_by_key(|(span, _)| (span.start, std::cmp::Reverse(span.end)));
+        order::sort_by_key(&mut all, |(span, _)| (span.start, std::cmp::Reverse(span.end)));
         let harmless: Vec<Range<usize>> = lines(HARMLESS).flat_map(|phrase| scan.find(phrase)).collect();
         let mut found: Vec<Mention> = Vec::new();
         for (span, concept) in all {

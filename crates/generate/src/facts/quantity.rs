@@ -1,5 +1,6 @@
 //! Numbers with their units, where they stand in a text.
 
+use attune_llama::order;
 use std::ops::Range;
 
 use super::{
@@ -83,7 +84,7 @@ pub(crate) fn quantities(scan: &Scan) -> Vec<Quantity> {
         }
     }
     in_words(scan, &mut found);
-    found.sort_by_key(|quantity| quantity.span.start);
+    order::sort_by_key(&mut found, |quantity| quantity.span.start);
     found
 }
 

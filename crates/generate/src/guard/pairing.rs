@@ -2,6 +2,7 @@
 //!
 //! Only where the text names an attribute right beside the value. A value that stands beside its own attribute too is that one's.
 
+use attune_llama::order;
 use std::ops::Range;
 
 use super::{Check, Kind};
@@ -126,7 +127,7 @@ fn named<'a>(check: &Check<'a>) -> Vec<Named<'a>> {
         taken.extend(free.iter().cloned());
         named.extend(free.into_iter().map(|span| Named { span, name }));
     }
-    named.sort_by_key(|named| named.span.start);
+    order::sort_by_key(&mut named, |named| named.span.start);
     named
 }
 
@@ -167,7 +168,7 @@ fn said(check: &Check<'_>) -> Vec<Said> {
         known.attributes.values.iter().flat_map(|values| values.texts.iter().map(String::as_str)).collect();
     // `a` is an energy class, and an article.
     texts.retain(|text| text.contains(is_han) || text.len() > 1);
-    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    order::sort_by_key(&mut texts, |text| std::cmp::Reverse(text.len()));
     texts.dedup();
     let mut taken: Vec<Range<usize>> = Vec::new();
     for text in texts {

@@ -4,6 +4,7 @@
 //! writes a sentence with the marks in it. Of several drafts the one is served that says every fact once, and among those
 //! the one most like the others.
 
+use attune_llama::order;
 use attune_llama::sample::Sampling;
 
 use crate::Brief;
@@ -167,7 +168,7 @@ pub fn ranked(act: &Act, drafts: &[Draft]) -> Vec<Sentence> {
         let consensus = sum / (drafts.len() - 1).max(1) as f64;
         sentences.push(Sentence { text, wrong, consensus, tokens: draft.tokens });
     }
-    sentences.sort_by(|a, b| a.wrong.cmp(&b.wrong).then(b.consensus.total_cmp(&a.consensus)));
+    order::sort_by(&mut sentences, |a, b| a.wrong.cmp(&b.wrong).then(b.consensus.total_cmp(&a.consensus)));
     sentences
 }
 

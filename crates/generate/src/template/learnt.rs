@@ -4,6 +4,7 @@
 //! A reference is kept only if its slots are right, nothing of its values is left in it, and the guard lets it pass, so
 //! what is filled in later is as true as the act.
 
+use attune_llama::order;
 use std::{
     collections::BTreeMap,
     hash::{Hash as _, Hasher as _},
@@ -78,7 +79,7 @@ impl Learnt {
                 .filter(|(_, other)| other.first() == own.first())
                 .map(|(key, other)| (cosine(own, other), *key))
                 .collect();
-            near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+            order::sort_by(&mut near, |a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
             near.truncate(NEIGHBOURS);
             let votes: Vec<(f64, &Reference)> = near
                 .iter()
@@ -89,7 +90,7 @@ impl Learnt {
                 .filter(|reference| reference.sound)
                 .map(|reference| (likeness(reference, &votes), reference))
                 .collect();
-            ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.text.cmp(&b.1.text)));
+            order::sort_by(&mut ranked, |a, b| b.0.total_cmp(&a.0).then_with(|| a.1.text.cmp(&b.1.text)));
             let mut texts: Vec<String> = Vec::new();
             for (_, reference) in ranked {
                 if texts.len() < keep && !texts.contains(&reference.text) {

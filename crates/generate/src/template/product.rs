@@ -1,5 +1,6 @@
 //! Copy for a product, from the grammars of its language.
 
+use attune_llama::order;
 use std::sync::OnceLock;
 
 use super::grammar::{Grammar, Slots, article, capital};
@@ -115,7 +116,7 @@ impl Writer<'_> {
         features.extend(facts.attributes.iter().filter_map(|attribute| self.feature(attribute)));
         // What the segment likes comes first.
         let likes = &self.brief.audience.interests;
-        features.sort_by_key(|feature| {
+        order::sort_by_key(&mut features, |feature| {
             !likes.iter().any(|like| feature.to_lowercase().contains(&like.to_lowercase()))
         });
         let rule = format!("{rule}.{}", self.tone());

@@ -15,6 +15,7 @@ pub(super) use self::shape::ROPE_FACTORS;
 use super::shape::{Told, check};
 use super::stream::{Filling, Span};
 use super::{Format, Header, Limits, Loaded, Manifest, Sink, Verifier};
+use crate::order;
 use crate::{Error, Result};
 
 /// How much of a file may be held back until Llama 3's rope factors have come.
@@ -201,7 +202,7 @@ fn open(parser: Parser, limits: Limits) -> Result<(Opened, Option<Span>)> {
         return Err(Error::Malformed(format!("an alignment of {alignment}")));
     }
     let config = shape::config(&metadata, &entries, limits.context)?;
-    entries.sort_by_key(|entry| entry.offset);
+    order::sort_by_key(&mut entries, |entry| entry.offset);
     let padding = consumed.next_multiple_of(alignment) - consumed;
     let (spans, told) = lay_out(&entries, alignment, padding)?;
     let tensors = check(&config, &super::shape::GGUF, &told, limits.weights)?;

@@ -5,6 +5,7 @@
 
 mod config;
 
+use crate::order;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -162,7 +163,7 @@ fn lay_out(json: &[u8], config: &Config) -> Result<(Vec<Span>, Vec<Told>)> {
         };
         entries.push((name, dtype, shape, offsets));
     }
-    entries.sort_by_key(|(.., offsets)| *offsets);
+    order::sort_by_key(&mut entries, |(.., offsets)| *offsets);
     let mut spans = Vec::with_capacity(entries.len());
     let mut told = Vec::with_capacity(entries.len());
     let mut at = 0;

@@ -1,7 +1,9 @@
 //! Pre-tokenisers: what byte-level BPE cuts a text into. Each is a regular expression in the model's `tokenizer.json`; here they are
 //! written out, so that no engine for them is loaded.
 
-use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
+use crate::order;
+use unicode_normalization::char::{canonical_combining_class, compose as pair, decompose_canonical};
+use unicode_normalization::{IsNormalized, is_nfc_quick};
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory as _};
 
 /// Which expression.
@@ -16,12 +18,41 @@ pub(super) enum Pieces {
     Digits(usize),
 }
 
-/// Canonical composition (NFC).
+/// Canonical composition (NFC; Unicode Standard Annex 15). The library's own iterator brings the tables of compatible decomposition with it, which
+/// a page would download for nothing.
 pub(super) fn compose(text: &str) -> String {
-    match is_nfc_quick(text.chars()) {
-        IsNormalized::Yes => text.to_owned(),
-        _ => text.nfc().collect(),
+    if is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        return text.to_owned();
     }
+    let (mut parts, mut marks): (Vec<(char, u8)>, Vec<(char, u8)>) = (Vec::new(), Vec::new());
+    // Marks stand in the order of their classes, those of one class as they came.
+    let settle = |parts: &mut Vec<_>, marks: &mut Vec<(char, u8)>| {
+        order::sort_by_key(marks, |(_, class)| *class);
+        parts.append(marks);
+    };
+    for char in text.chars() {
+        decompose_canonical(char, |part| match canonical_combining_class(part) {
+            0 => {
+                settle(&mut parts, &mut marks);
+                parts.push((part, 0));
+            }
+            class => marks.push((part, class)),
+        });
+    }
+    settle(&mut parts, &mut marks);
+    let mut composed: Vec<char> = Vec::new();
+    let (mut starter, mut between) = (None, None);
+    for (char, class) in parts {
+        let open = between.is_none_or(|before| before < class);
+        let whole = starter.filter(|_| open).and_then(|at: usize| Some((at, pair(composed[at], char)?)));
+        if let Some((at, whole)) = whole {
+            composed[at] = whole;
+            continue;
+        }
+        (starter, between) = if class == 0 { (Some(composed.len()), None) } else { (starter, Some(class)) };
+        composed.push(char);
+    }
+    composed.into_iter().collect()
 }
 
 impl Pieces {
@@ -136,4 +167,37 @@ fn letter(character: char) -> bool {
 /// `[^\s\p{L}\p{N}]`
 fn other(character: char) -> bool {
     !character.is_whitespace() && !letter(character) && !character.is_numeric()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use unicode_normalization::UnicodeNormalization as _;
+
+    use super::compose;
+
+    #[test]
+    fn composition_is_the_librarys() {
+        for text in [
+            "e\u{301}",
+            "a\u{323}\u{307}",
+            "a\u{307}\u{323}",
+            "\u{1100}\u{1161}\u{11a8}",
+            "\u{301}e\u{301}",
+            "각",
+            "\u{212b}",
+            "ﬁ",
+            "क\u{93c}",
+            "\u{344}",
+        ] {
+            assert_eq!(compose(text), text.nfc().collect::<String>(), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn of_any_text(text in "(\\PC|[a-e\u{300}-\u{345}\u{1100}-\u{11ff}\u{ac00}-\u{ac40}\u{591}-\u{5c7}\u{3099}\u{309a}か-ヶ]){0,24}") {
+            prop_assert_eq!(compose(&text), text.nfc().collect::<String>());
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The tokens: their bytes, their kinds, and how they are found.
 
+use crate::order;
 use crate::{Error, Result};
 
 /// What a token is, by ggml's numbers (`LLAMA_TOKEN_TYPE_*`).
@@ -56,7 +57,7 @@ impl Vocabulary {
                     wanted.contains(&self.kinds[*token as usize]) && !self.slice(*token).is_empty()
                 })
                 .collect();
-            tokens.sort_by(|a, b| self.slice(*a).cmp(self.slice(*b)).then(a.cmp(b)));
+            order::sort_by(&mut tokens, |a, b| self.slice(*a).cmp(self.slice(*b)).then(a.cmp(b)));
             tokens
         };
         let sorted = tokens(&[Kind::Normal]);
