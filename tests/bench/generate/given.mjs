@@ -1,6 +1,6 @@
 // Where things are, and how rounds are put beside each other.
 
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -33,9 +33,12 @@ export function beside(ours, peer, names) {
   return { ours: rounded(ours), peer: rounded(peer), ratio: Object.fromEntries(ratios) };
 }
 
+const DRIVERS = "/usr/share/vulkan/icd.d";
+
 /** The lavapipe that Mesa installs, unless the caller names a driver. */
 export function vulkan() {
-  const driver = process.env.VK_DRIVER_FILES ?? "/usr/share/vulkan/icd.d/lvp_icd.json";
-  if (!existsSync(driver)) throw new Error(`${driver} is not there: cargo xtask setup`);
+  const lavapipe = existsSync(DRIVERS) ? readdirSync(DRIVERS).find((name) => name.startsWith("lvp_icd")) : undefined;
+  const driver = process.env.VK_DRIVER_FILES ?? (lavapipe && join(DRIVERS, lavapipe));
+  if (!driver) throw new Error("there is no lavapipe: cargo xtask setup");
   return { ...process.env, VK_DRIVER_FILES: driver, GGML_VK_VISIBLE_DEVICES: "0" };
 }
