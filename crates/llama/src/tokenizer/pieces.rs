@@ -24,7 +24,8 @@ pub(super) fn compose(text: &str) -> String {
     if is_nfc_quick(text.chars()) == IsNormalized::Yes {
         return text.to_owned();
     }
-    let (mut parts, mut marks): (Vec<(char, u8)>, Vec<(char, u8)>) = (Vec::new(), Vec::new());
+    let mut parts: Vec<(char, u8)> = Vec::new();
+    let mut marks = Vec::new();
     // Marks stand in the order of their classes, those of one class as they came.
     let settle = |parts: &mut Vec<_>, marks: &mut Vec<(char, u8)>| {
         order::sort_by_key(marks, |(_, class)| *class);
