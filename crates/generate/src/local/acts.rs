@@ -43,8 +43,8 @@ const DESCRIBED: [&str; 4] = ["name", "type", "color", "material"];
 /// The most facts of one sentence.
 const FACTS: usize = 6;
 
-/// What is asked for a brief: its own act, or sentences about the facts that the model has marks for, as `knows` says. A description
-/// says each part of them once; what no sentence says is left to the text's other parts.
+/// What is asked for a brief: its own act, or sentences about the facts that the model has marks for, as `knows` says. Each is about
+/// some of them; a text leaves the others unsaid, and its report tells which.
 pub(super) fn of(brief: &Brief, knows: &dyn Fn(&str) -> bool) -> Result<Vec<Act>, Failure> {
     if let Some(act) = &brief.act {
         let act = Act::parse(act).map_err(|error| Failure::new("act_unusable", error.to_string()))?;
